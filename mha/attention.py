@@ -1,0 +1,142 @@
+"""Scaled dot-product attention twice: `attention` shows its weights, `fused_attention` is fast. They are equal."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mha.masks import causal_mask, combine_masks
+
+__all__ = ["attention", "fused_attention"]
+
+
+def attention(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    attn_mask: Tensor | None = None,
+    attn_bias: Tensor | None = None,
+    is_causal: bool = False,
+    dropout_p: float = 0.0,
+    scale: float | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Scaled dot-product attention, softmax(q kᵀ / √d) v, with its weights in the open.
+
+    Args:
+        q: (..., h, i, d).  k: (..., g, j, d).  v: (..., g, j, e). The axis of heads may be missing; where g < h, g
+            divides h and h / g query heads in a row share a key head.
+        attn_mask: bool, broadcasts to (..., h, i, j); True = may attend.
+        attn_bias: float, same shape; added to the scores. -inf forbids, as a mask does.
+        is_causal: each query attends up to its own position, the last query being level with the last key.
+        dropout_p: probability with which a weight is set to zero (the rest scaled up) before it meets v.
+        scale: what q kᵀ is multiplied by; 1 / √d if None.
+    Returns:
+        out (..., h, i, e) and weights (..., h, i, j), before dropout. Rows of weights sum to 1; a fully masked row is
+        all zeros, in its gradient too.
+    Raises:
+        ValueError: q, k and v disagree in a shared axis, a dtype or a device; a mask does not broadcast.
+        TypeError: attn_mask is not bool or attn_bias not float.
+    Source: Vaswani et al. 2017, eq. 1.
+    """
+    _check(q, k, v, attn_mask, attn_bias)
+    k, v = _repeat_kv(q, k), _repeat_kv(q, v)
+    mask = combine_masks(attn_mask, _causal(q, k) if is_causal else None)
+    scale = q.shape[-1] ** -0.5 if scale is None else scale
+    scores = q @ k.transpose(-1, -2) * scale  # (..., i, d) (..., d, j) -> (..., i, j)
+    if attn_bias is not None:
+        scores = scores + attn_bias
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -torch.inf)
+    if mask is not None or attn_bias is not None:
+        empty = torch.isneginf(scores).all(-1, keepdim=True)  # rows with nothing to attend to
+        weights = scores.masked_fill(empty, 0.0).softmax(-1).masked_fill(empty, 0.0)
+    else:
+        weights = scores.softmax(-1)
+    used = F.dropout(weights, dropout_p) if dropout_p else weights
+    return used @ v, weights  # (..., i, j) (..., j, e) -> (..., i, e)
+
+
+def fused_attention(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    attn_mask: Tensor | None = None,
+    attn_bias: Tensor | None = None,
+    is_causal: bool = False,
+    dropout_p: float = 0.0,
+    scale: float | None = None,
+) -> Tensor:
+    """`attention` without its weights, through `F.scaled_dot_product_attention`: they are never stored.
+
+    Args:
+        As for `attention`.
+    Returns:
+        out (..., h, i, e).
+    Raises:
+        As `attention` does.
+    """
+    _check(q, k, v, attn_mask, attn_bias)
+    n_queries, n_keys = q.shape[-2], k.shape[-2]
+    if is_causal and n_queries == 1:
+        is_causal = False  # the one query is level with the last key: nothing lies ahead of it
+    if is_causal and (n_queries != n_keys or attn_mask is not None or attn_bias is not None):
+        attn_mask, is_causal = combine_masks(attn_mask, _causal(q, k)), False
+    if attn_bias is not None:
+        attn_mask = attn_bias if attn_mask is None else attn_bias.masked_fill(~attn_mask, -torch.inf)
+    return F.scaled_dot_product_attention(
+        q,
+        k,
+        v,
+        attn_mask=attn_mask,
+        is_causal=is_causal,
+        dropout_p=dropout_p,
+        scale=scale,
+        enable_gqa=_n_heads(q) != _n_heads(k),
+    )
+
+
+def _n_heads(x: Tensor) -> int:
+    return x.shape[-3] if x.dim() > 2 else 1
+
+
+def _causal(q: Tensor, k: Tensor) -> Tensor:
+    return causal_mask(q.shape[-2], k.shape[-2], device=q.device)
+
+
+def _repeat_kv(q: Tensor, x: Tensor) -> Tensor:
+    """(..., g, j, d) -> (..., h, j, d), each head repeated h / g times in a row."""
+    repeats = _n_heads(q) // _n_heads(x)
+    return x if repeats == 1 else x.repeat_interleave(repeats, dim=-3)
+
+
+def _check(q: Tensor, k: Tensor, v: Tensor, attn_mask: Tensor | None, attn_bias: Tensor | None) -> None:
+    for name, x in (("q", q), ("k", k), ("v", v)):
+        if x.dim() < 2 or 0 in x.shape:
+            raise ValueError(f"{name} must have two axes or more and none empty, got shape {tuple(x.shape)}")
+        if x.dtype != q.dtype or x.device != q.device:
+            raise ValueError(f"{name} must be {q.dtype} on {q.device} as q is, got {x.dtype} on {x.device}")
+    if q.shape[-1] != k.shape[-1]:
+        raise ValueError(f"q and k must agree in their last axis, got {q.shape[-1]} and {k.shape[-1]}")
+    if k.shape[:-1] != v.shape[:-1]:
+        raise ValueError(f"k and v must agree in every axis but the last, got {tuple(k.shape)} and {tuple(v.shape)}")
+    if q.dim() != k.dim() or q.shape[:-3] != k.shape[:-3] or _n_heads(q) % _n_heads(k):
+        raise ValueError(
+            f"q and k must agree in their leading axes, or k's heads divide q's, "
+            f"got {tuple(q.shape)} and {tuple(k.shape)}"
+        )
+    if attn_mask is None and attn_bias is None:
+        return
+    shape = (*q.shape[:-1], k.shape[-2])
+    for name, mask, bool_wanted in (("attn_mask", attn_mask, True), ("attn_bias", attn_bias, False)):
+        if mask is None:
+            continue
+        if (mask.dtype == torch.bool) != bool_wanted or not (bool_wanted or mask.dtype == q.dtype):
+            wanted = "bool (True = may attend)" if bool_wanted else f"{q.dtype} as q is"
+            raise TypeError(f"{name} must be {wanted}, got {mask.dtype}")
+        if mask.device != q.device:
+            raise ValueError(f"{name} must be on {q.device} as q is, got {mask.device}")
+        if mask.dim() > len(shape) or any(m not in (1, s) for m, s in zip(mask.shape[::-1], shape[::-1], strict=False)):
+            raise ValueError(f"{name} must broadcast to {shape}, got {tuple(mask.shape)}")

