@@ -80,7 +80,10 @@ def test_gradients_equal_transformers():
     torch.manual_seed(0)
     encoder, theirs = (model.double() for model in tiny())
     load_weights(encoder, theirs.state_dict())
-    token_ids, segment_ids = torch.randint(29, (3, 11)), torch.randint(2, (3, 11))
+    token_ids, segment_ids = (
+        torch.randint(1, 29, (3, 11)),
+        torch.randint(2, (3, 11)),
+    )  # BERT gives [PAD], 0, no gradient
     key_mask = torch.arange(11) < torch.tensor([[11], [7], [2]])
     mine = encoder(token_ids, key_mask=key_mask, segment_ids=segment_ids)[key_mask]
     other = theirs(token_ids, attention_mask=key_mask.long(), token_type_ids=segment_ids)[0][key_mask]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from importlib import metadata
 from pathlib import Path
+from typing import cast
 
 import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
-from torch import Tensor
+from torch import Tensor, nn
 
+from mha.blocks import EncoderBlock
 from mha.masks import padding_mask
 from mha.models.bert import Encoder, EncoderConfig
 
@@ -109,8 +111,9 @@ def _checkpoint_views(encoder: Encoder) -> dict[str, Tensor]:
         "embeddings.position_embeddings.weight": embeddings.positions.weight.data,
         "embeddings.token_type_embeddings.weight": embeddings.segments.weight.data,
     }
-    modules: dict[str, torch.nn.Module] = {"embeddings.LayerNorm": embeddings.norm}
-    for index, block in enumerate(encoder.blocks):
+    modules: dict[str, nn.Linear | nn.LayerNorm] = {"embeddings.LayerNorm": embeddings.norm}
+    for index, module in enumerate(encoder.blocks):
+        block = cast(EncoderBlock, module)
         prefix = f"encoder.layer.{index}"
         for part in ("weight", "bias"):
             rows = getattr(block.attn.qkv, part).data.chunk(3)  # one fused matrix here, three in the checkpoint
@@ -123,8 +126,8 @@ def _checkpoint_views(encoder: Encoder) -> dict[str, Tensor]:
             f"{prefix}.output.dense": block.ffn.down,
             f"{prefix}.output.LayerNorm": block.ffn_norm,
         }
-    for name, module in modules.items():
-        views |= {f"{name}.weight": module.weight.data, f"{name}.bias": module.bias.data}
+    for name, linear_or_norm in modules.items():
+        views |= {f"{name}.weight": linear_or_norm.weight.data, f"{name}.bias": linear_or_norm.bias.data}
     return views
 
 

@@ -1,0 +1,223 @@
+"""Transformer blocks: attention and a feed-forward net, each with a residual connection and a layer norm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mha.cache import KVCache
+from mha.heads import MultiHeadAttention
+
+__all__ = ["DecoderBlock", "EncoderBlock", "FeedForward"]
+
+
+def _gelu_tanh(x: Tensor) -> Tensor:
+    return F.gelu(x, approximate="tanh")
+
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu": F.gelu,
+    "gelu_tanh": _gelu_tanh,  # GPT-2's approximation
+    "relu": F.relu,
+    "silu": F.silu,
+}
+
+
+class FeedForward(nn.Module):
+    """down(activation(up(x))), at each position by itself.
+
+    Args:
+        d_model: m, width of what comes in and goes out.  d_ff: width in between.
+        activation: one of `ACTIVATIONS`: "gelu", "gelu_tanh", "relu", "silu".
+        dropout: probability of dropping an activation, in training.  bias: whether the two projections add one.
+    Raises:
+        ValueError: a size is not positive, the activation is unknown, or dropout leaves [0, 1).
+    Source: Vaswani et al. 2017, section 3.3 (with "relu"); gelu: Hendrycks and Gimpel 2016.
+    """
+
+    def __init__(
+        self, d_model: int, d_ff: int, *, activation: str = "gelu", dropout: float = 0.0, bias: bool = True
+    ) -> None:
+        super().__init__()
+        if d_model < 1 or d_ff < 1:
+            raise ValueError(f"d_model ({d_model}) and d_ff ({d_ff}) must be positive")
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}")
+        self.up = nn.Linear(d_model, d_ff, bias=bias)
+        self.down = nn.Linear(d_ff, d_model, bias=bias)
+        self.dropout = _dropout(dropout)
+        self.activation = activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., m) -> (..., m). Raises ValueError where width, dtype or device is not the layer's."""
+        _check_stream(x, self.up.weight)
+        hidden: Tensor = self.dropout(ACTIVATIONS[self.activation](self.up(x)))  # (..., m) -> (..., d_ff)
+        out: Tensor = self.down(hidden)
+        return out
+
+    def extra_repr(self) -> str:
+        return f"activation={self.activation!r}"
+
+
+class _Residual(nn.Module):
+    """How a block joins a sublayer to the stream x: normalised behind the sum, or before the sublayer."""
+
+    def __init__(self, norm_first: bool, dropout: float) -> None:
+        super().__init__()
+        self.norm_first = norm_first
+        self.dropout = _dropout(dropout)
+
+    def _join(self, x: Tensor, norm: nn.Module, sublayer: Callable[[Tensor], Tensor]) -> Tensor:
+        if self.norm_first:
+            joined: Tensor = x + self.dropout(sublayer(norm(x)))
+        else:
+            joined = norm(x + self.dropout(sublayer(x)))
+        return joined
+
+
+class EncoderBlock(_Residual):
+    """Self-attention, then a feed-forward net. With is_causal it is the block of a decoder-only model.
+
+    Args:
+        d_model: m.  n_heads: h.  d_ff: width inside the feed-forward net.
+        norm_first: False normalises behind each sum (post-norm, as in the paper and BERT); True before each sublayer
+            (pre-norm, as in GPT-2), and then whoever stacks the blocks adds one norm behind the last.
+        dropout: probability, in training, on weights, on activations and on what each sublayer adds.
+        activation: of the feed-forward net.  layer_norm_eps: added to the variance.
+        attention: the attention to use, for what `MultiHeadAttention` offers beyond this (grouped queries, rotary
+            positions, a gate, its own dropout); a plain one if None.
+    Raises:
+        ValueError: attention is not of d_model and n_heads; as `MultiHeadAttention` and `FeedForward` do.
+    Source: Vaswani et al. 2017, section 3.1; pre-norm: Xiong et al. 2020.
+    """
+
+    def __init__(
+        self,
+        d_model: int,
+        n_heads: int,
+        d_ff: int,
+        *,
+        norm_first: bool = False,
+        dropout: float = 0.0,
+        activation: str = "gelu",
+        layer_norm_eps: float = 1e-5,
+        attention: MultiHeadAttention | None = None,
+    ) -> None:
+        super().__init__(norm_first, dropout)
+        self.attn = _attention(attention, d_model, n_heads, dropout)
+        self.attn_norm = nn.LayerNorm(d_model, eps=layer_norm_eps)
+        self.ffn = FeedForward(d_model, d_ff, activation=activation, dropout=dropout)
+        self.ffn_norm = nn.LayerNorm(d_model, eps=layer_norm_eps)
+
+    def forward(
+        self,
+        x: Tensor,
+        *,
+        key_mask: Tensor | None = None,
+        attn_mask: Tensor | None = None,
+        attn_bias: Tensor | None = None,
+        is_causal: bool = False,
+        cache: KVCache | None = None,
+    ) -> Tensor:
+        """(b, i, m) -> (b, i, m); the keyword arguments, and what is raised, are `MultiHeadAttention`'s."""
+        _check_stream(x, self.ffn.up.weight)
+        attend = partial(
+            self.attn, key_mask=key_mask, attn_mask=attn_mask, attn_bias=attn_bias, is_causal=is_causal, cache=cache
+        )
+        x = self._join(x, self.attn_norm, attend)
+        return self._join(x, self.ffn_norm, self.ffn)
+
+
+class DecoderBlock(_Residual):
+    """Causal self-attention, attention over an encoder's output, then a feed-forward net.
+
+    Args:
+        As for `EncoderBlock`; attention is the self-attention, and the attention over the memory is a plain one.
+    Raises:
+        ValueError: as `EncoderBlock` does.
+    Source: Vaswani et al. 2017, section 3.1.
+    """
+
+    def __init__(
+        self,
+        d_model: int,
+        n_heads: int,
+        d_ff: int,
+        *,
+        norm_first: bool = False,
+        dropout: float = 0.0,
+        activation: str = "gelu",
+        layer_norm_eps: float = 1e-5,
+        attention: MultiHeadAttention | None = None,
+    ) -> None:
+        super().__init__(norm_first, dropout)
+        self.self_attn = _attention(attention, d_model, n_heads, dropout)
+        self.self_norm = nn.LayerNorm(d_model, eps=layer_norm_eps)
+        self.cross_attn = MultiHeadAttention(d_model, n_heads, dropout=dropout)
+        self.cross_norm = nn.LayerNorm(d_model, eps=layer_norm_eps)
+        self.ffn = FeedForward(d_model, d_ff, activation=activation, dropout=dropout)
+        self.ffn_norm = nn.LayerNorm(d_model, eps=layer_norm_eps)
+
+    def forward(
+        self,
+        x: Tensor,
+        memory: Tensor,
+        *,
+        key_mask: Tensor | None = None,
+        memory_key_mask: Tensor | None = None,
+        attn_mask: Tensor | None = None,
+        attn_bias: Tensor | None = None,
+        cache: KVCache | None = None,
+        memory_cache: KVCache | None = None,
+    ) -> Tensor:
+        """One step down the decoder.
+
+        Args:
+            x: (b, i, m).  memory: (b, j, m), the encoder's output.
+            key_mask, attn_mask, attn_bias, cache: of the self-attention, which is causal whatever they say.
+            memory_key_mask: bool (b, j); True = a real token of the memory.
+            memory_cache: keys and values of the memory, filled by the first call and read by those that follow.
+        Returns:
+            (b, i, m).
+        Raises:
+            ValueError, TypeError: as `MultiHeadAttention` does.
+        """
+        _check_stream(x, self.ffn.up.weight)
+        attend = partial(
+            self.self_attn, key_mask=key_mask, attn_mask=attn_mask, attn_bias=attn_bias, is_causal=True, cache=cache
+        )
+        look_up = partial(self.cross_attn, context=memory, key_mask=memory_key_mask, cache=memory_cache)
+        x = self._join(x, self.self_norm, attend)
+        x = self._join(x, self.cross_norm, look_up)
+        return self._join(x, self.ffn_norm, self.ffn)
+
+
+def _attention(attention: MultiHeadAttention | None, d_model: int, n_heads: int, dropout: float) -> MultiHeadAttention:
+    if attention is None:
+        return MultiHeadAttention(d_model, n_heads, dropout=dropout)
+    if (attention.d_model, attention.n_heads) != (d_model, n_heads):
+        raise ValueError(
+            f"attention must have d_model ({d_model}) and n_heads ({n_heads}), "
+            f"got {attention.d_model} and {attention.n_heads}"
+        )
+    return attention
+
+
+def _check_stream(x: Tensor, weight: Tensor) -> None:
+    """What a layer norm or a linear map would refuse with a message of its own."""
+    if x.dim() < 2 or x.shape[-1] != weight.shape[1]:
+        raise ValueError(f"x must have shape (..., i, {weight.shape[1]}), got {tuple(x.shape)}")
+    if x.dtype != weight.dtype and not torch.is_autocast_enabled(x.device.type):
+        raise ValueError(f"x must be {weight.dtype} as the layer is, got {x.dtype}")
+    if x.device != weight.device:
+        raise ValueError(f"x must be on {weight.device} as the layer is, got {x.device}")
+
+
+def _dropout(p: float) -> nn.Dropout:
+    if not 0.0 <= p < 1.0:
+        raise ValueError(f"dropout must be in [0, 1), got {p}")
+    return nn.Dropout(p)

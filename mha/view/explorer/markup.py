@@ -1,0 +1,159 @@
+"""The HTML of an explorer: the first head as a table that needs no script, the data, and the script that takes over."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import numpy as np
+
+from mha.view.explorer import codec
+from mha.view.explorer.labelled_maps import LabelledMaps
+
+__all__ = ["Opening", "page_fragment", "token_label"]
+
+SCRIPTS = ("elements.js", "weights.js", "overview.js", "matrix.js", "lines.js", "words.js", "layout.js", "explorer.js")
+LABELS = {
+    "self": "self-attention",
+    "encoder": "encoder self-attention",
+    "decoder": "decoder self-attention",
+    "cross": "cross-attention, decoder to encoder",
+}
+VISIBLE = {"\n": "⏎", "\t": "⇥", "\r": "␍", "\x7f": "␡"}
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What the explorer shows first: picks of (layer, head), one or two; the position of a query; a title."""
+
+    picks: tuple[tuple[int, int], ...]
+    focus: int | None
+    title: str | None
+
+
+def token_label(token: str) -> str:
+    """The token as it is shown: itself, with what has no shape of its own (nothing, blanks, controls) given one."""
+    if token == "":
+        return "(empty)"
+    token = "".join(map(_visible, token))
+    core = token.strip()
+    start = token.find(core) if core else len(token)
+    return "␣" * start + core + "␣" * (len(token) - start - len(core))
+
+
+def _visible(character: str) -> str:
+    if 0xD800 <= ord(character) < 0xE000:  # half a character, which no file can hold
+        return "\ufffd"
+    return VISIBLE.get(character, chr(0x2400 + ord(character)) if character < " " else character)
+
+
+def page_fragment(maps: tuple[LabelledMaps, ...], opening: Opening, special_tokens: frozenset[str]) -> str:
+    """One self-contained piece of HTML. The same arguments give the same bytes."""
+    kinds = [_kind_data(one, special_tokens) for one in maps]
+    data = {"picks": opening.picks, "focus": opening.focus, "kinds": kinds}
+    payload = json.dumps(data, separators=(",", ":"), default=int)
+    payload = payload.replace("<", "\\u003c").replace("&", "\\u0026")
+    key = hashlib.sha256(payload.encode()).hexdigest()[:10]
+    title = opening.title or "Attention explorer"
+    return (
+        f'<div class="mha-explorer mx tex2jax_ignore mathjax_ignore" role="group" data-key="{key}" '
+        f'aria-label="{html.escape(title)}"><style>{_source("explorer.css")}</style>'
+        + (f'<p class="mx-title">{html.escape(title)}</p>' if opening.title else "")
+        + f'<div class="mx-static">{_first_state(maps[0], opening, kinds[0])}</div>'
+        + f'<script>(function(){{"use strict";const key="{key}",data={payload};\n'
+        + "".join(_source(name) for name in SCRIPTS)
+        + "})();</script></div>"
+    )
+
+
+@cache
+def _source(name: str) -> str:
+    """A file of this folder without its comments and indentation. Comments stand on lines of their own there."""
+    text = resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+    text = re.sub(r"^\s*/\*.*?\*/\s*?$", "", text, flags=re.MULTILINE | re.DOTALL)
+    lines = (line.strip() for line in text.splitlines())
+    return "".join(f"{line}\n" for line in lines if line and not line.startswith("//"))
+
+
+def _kind_data(maps: LabelledMaps, special_tokens: frozenset[str]) -> dict[str, Any]:
+    """What the script needs. Behind each row's codes stands one for the sum of its special tokens' weights."""
+    special = {"q": _special(maps.queries, special_tokens), "k": _special(maps.keys, special_tokens)}
+    hidden = maps.weights[..., special["k"]].sum(axis=-1, keepdims=True)
+    codes = codec.quantise(np.concatenate([maps.weights, hidden], axis=-1))  # (l, h, i, j + 1)
+    levels, text = codec.encode(codes)
+    labels = [token_label(token) for token in maps.queries]
+    return {
+        "label": LABELS[maps.kind],
+        "self": maps.kind != "cross",
+        "q": labels,
+        "k": None if maps.queries == maps.keys else [token_label(token) for token in maps.keys],
+        "special": special,
+        "shape": maps.weights.shape,
+        "levels": levels,
+        "codes": text,
+    }
+
+
+def _special(tokens: tuple[str, ...], special_tokens: frozenset[str]) -> list[int]:
+    """Positions that can be hidden; none if nothing else would be left."""
+    found = [position for position, token in enumerate(tokens) if token in special_tokens]
+    return [] if len(found) == len(tokens) else found
+
+
+def _first_state(maps: LabelledMaps, opening: Opening, kind: dict[str, Any]) -> str:
+    layer, head = opening.picks[0]
+    n_layers, n_heads = maps.weights.shape[:2]
+    codes = codec.quantise(maps.weights[layer, head])
+    queries = kind["q"]
+    keys = kind["k"] or queries
+    columns = "".join(f"<th scope=col>{_label(key)}" for key in keys)
+    rows = "".join(f"<tr><th scope=row>{_label(query)}{_cells(codes[i])}" for i, query in enumerate(queries))
+    return (
+        f"<p>Layer {layer}, head {head} of {n_layers} layers with {n_heads} heads each, counted from 0, "
+        f"{LABELS[maps.kind]}. {_strongest(codes, kind)}"
+        "<p>The other heads need scripts, which a notebook runs once it is trusted."
+        f'<div class="mx-scroll" tabindex="0" role="group" aria-label="Map of layer {layer}, head {head}">'
+        '<table class="mx-map"><caption>'
+        "<span>How much each row’s token looks at each column’s token, in percent.</span></caption>"
+        f"<thead><tr><td>{columns}</thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _label(label: str) -> str:
+    return f"<bdi>{html.escape(label)}</bdi>"
+
+
+def _cells(codes: codec.Codes) -> str:
+    pairs = zip(codec.tone(codes).tolist(), codec.per_cent(codes).tolist(), strict=True)
+    return "".join(f"<td class=t{step}>{number}" for step, number in pairs)
+
+
+def _strongest(codes: codec.Codes, kind: dict[str, Any]) -> str:
+    """The three largest weights between different tokens, special ones aside, largest first."""
+    queries = kind["q"]
+    keys = kind["k"] or queries
+    links = [
+        (-int(codes[i, j]), i, j)
+        for i in range(len(queries))
+        for j in range(len(keys))
+        if i not in kind["special"]["q"] and j not in kind["special"]["k"] and not (kind["self"] and i == j)
+    ]
+    texts = [
+        f"{_name(queries, i)} → {_name(keys, j)} {codec.per_mille(np.asarray(-code)) / 10:.1f}\u00a0%"
+        for code, i, j in sorted(links)[:3]
+    ]
+    return f"Strongest links between different tokens: {', '.join(texts)}." if texts else ""
+
+
+def _name(labels: list[str], position: int) -> str:
+    """‘the’, or ‘the’ #2 where the same token stands more than once."""
+    label = labels[position]
+    again = f" #{labels[: position + 1].count(label)}" if Counter(labels)[label] > 1 else ""
+    return f"‘{_label(label)}’{again}"

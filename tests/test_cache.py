@@ -1,0 +1,190 @@
+"""`KVCache`: it gives back what was put in, in order, and refuses what does not fit without writing any of it."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mha.cache import KVCache
+
+B, G, MAX, D = 3, 2, 11, 7
+
+
+def tokens(length, batch=B, seed=0, dtype=torch.float32):
+    generator = torch.Generator().manual_seed(seed)
+    k, v = torch.randn(2, batch, G, length, D, generator=generator).to(dtype)
+    return k, v
+
+
+def filled(length=5):
+    cache = KVCache(B, G, MAX, D)
+    cache.append(*tokens(length, seed=9))
+    return cache
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 4), max_size=6))
+def test_pieces_come_back_whole(lengths):
+    cache, k_all, v_all = KVCache(B, G, MAX, D), [], []
+    for seed, length in enumerate(lengths):
+        k, v = tokens(length, seed=seed)
+        before = cache.length, cache.keys.clone(), cache.values.clone()
+        if cache.length + length > MAX:
+            with pytest.raises(
+                ValueError, match=rf"k and v hold {length} tokens, got room for {MAX - cache.length} of"
+            ):
+                cache.append(k, v)
+            assert (cache.length, cache.keys.tolist()) == (before[0], before[1].tolist())
+            assert torch.equal(cache.values, before[2])
+            continue
+        k_all.append(k)
+        v_all.append(v)
+        for got, parts in zip(cache.append(k, v), (k_all, v_all), strict=True):
+            assert torch.equal(got, torch.cat(parts, dim=2))
+        assert cache.length == sum(part.shape[2] for part in k_all)
+        assert torch.equal(cache.keys, torch.cat(k_all, dim=2))
+        assert torch.equal(cache.values, torch.cat(v_all, dim=2))
+
+
+def test_an_empty_cache_holds_nothing():
+    cache = KVCache(B, G, MAX, D)
+    assert (cache.length, cache.max_len) == (0, MAX)
+    assert cache.keys.shape == cache.values.shape == (B, G, 0, D)
+
+
+def test_what_comes_back_is_a_view_and_what_went_in_is_not_kept():
+    cache = KVCache(B, G, MAX, D)
+    k, v = tokens(2)
+    k_all, v_all = cache.append(k, v)
+    address = k_all.data_ptr(), v_all.data_ptr()
+    k.zero_()
+    assert k_all.abs().min() > 0
+    more = cache.append(*tokens(3, seed=1))
+    assert (more[0].data_ptr(), more[1].data_ptr()) == address  # allocated once, never moved
+
+
+@pytest.mark.parametrize(("dtype", "item_bytes"), [(torch.float32, 4), (torch.bfloat16, 2), (torch.float64, 8)])
+def test_bytes_are_those_of_keys_and_values(dtype, item_bytes):
+    cache = KVCache(B, G, MAX, D, dtype=dtype)
+    assert cache.cache_bytes == 2 * B * G * MAX * D * item_bytes
+    k, v = cache.append(*tokens(2, dtype=dtype))
+    assert k.dtype == v.dtype == dtype
+    assert cache.cache_bytes == 2 * B * G * MAX * D * item_bytes
+
+
+def test_truncate_keeps_the_first_and_the_next_write_over_the_rest():
+    cache = filled(5)
+    first = cache.keys[:, :, :2].clone()
+    cache.truncate(2)
+    assert cache.length == 2
+    assert torch.equal(cache.keys, first)
+    k, v = tokens(3, seed=1)
+    k_all, v_all = cache.append(k, v)
+    assert torch.equal(k_all, torch.cat([first, k], dim=2))
+    assert torch.equal(v_all[:, :, 2:], v)
+
+
+@pytest.mark.parametrize("length", [-1, 6])
+def test_truncate_cannot_lengthen(length):
+    with pytest.raises(ValueError, match=rf"length \({length}\) must be between 0 and the tokens in the cache \(5\)"):
+        filled(5).truncate(length)
+
+
+def test_reset_forgets_everything():
+    cache = filled(MAX)
+    cache.reset()
+    assert cache.length == 0
+    k, v = tokens(MAX, seed=1)
+    assert torch.equal(cache.append(k, v)[0], k)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, B - 1), min_size=B, max_size=B))
+def test_reorder_lets_sequences_go_on_from_others(index):
+    cache = filled(5)
+    k, v = cache.keys.clone(), cache.values.clone()
+    cache.reorder(torch.tensor(index))
+    assert torch.equal(cache.keys, k[index])
+    assert torch.equal(cache.values, v[index])
+    assert cache.length == 5
+
+
+@pytest.mark.parametrize(
+    ("index", "error", "message"),
+    [
+        (torch.tensor([0.0, 1.0, 2.0]), TypeError, r"index must be int64 or int32, got torch.float32"),
+        (torch.tensor([True, False, True]), TypeError, r"index must be int64 or int32, got torch.bool"),
+        (torch.tensor([0, 1]), ValueError, r"index must be \(3,\) on cpu, got \(2,\) on cpu"),
+        (
+            torch.zeros(B, dtype=torch.int64, device="meta"),
+            ValueError,
+            r"index must be \(3,\) on cpu, got \(3,\) on meta",
+        ),
+        (torch.tensor([0, 1, 3]), ValueError, r"index must lie between 0 and 2, got \[0, 1, 3\]"),
+        (torch.tensor([0, 1, -1]), ValueError, r"index must lie between 0 and 2, got \[0, 1, -1\]"),
+    ],
+)
+def test_reorder_refuses_what_is_no_index(index, error, message):
+    cache = filled(5)
+    before = cache.keys.clone()
+    with pytest.raises(error, match=message):
+        cache.reorder(index)
+    assert torch.equal(cache.keys, before)
+
+
+@pytest.mark.parametrize("which", ["k", "v"])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x: x[:2], r"must be \(3, 2, i ≥ 1, 7\), got \(2, 2, 2, 7\)"),
+        (lambda x: x[:, :1], r"must be \(3, 2, i ≥ 1, 7\), got \(3, 1, 2, 7\)"),
+        (lambda x: x[:, :, :0], r"must be \(3, 2, i ≥ 1, 7\), got \(3, 2, 0, 7\)"),
+        (lambda x: x[..., :5], r"must be \(3, 2, i ≥ 1, 7\), got \(3, 2, 2, 5\)"),
+        (lambda x: x[0], r"must be \(3, 2, i ≥ 1, 7\), got \(2, 2, 7\)"),
+        (lambda x: x.double(), r"must be torch.float32 on cpu as the cache is, got torch.float64 on cpu"),
+        (lambda x: x.to("meta"), r"must be torch.float32 on cpu as the cache is, got torch.float32 on meta"),
+        (
+            lambda x: x.clone().requires_grad_(),
+            r"requires grad, but a cache is for inference: call under torch.no_grad",
+        ),
+    ],
+)
+def test_append_refuses_what_does_not_fit_and_writes_nothing(which, change, message):
+    cache = filled(5)
+    everything = cache._both.clone()
+    k, v = tokens(2)
+    with pytest.raises(ValueError, match=f"^{which} {message}"):
+        cache.append(change(k) if which == "k" else k, change(v) if which == "v" else v)
+    assert cache.length == 5
+    assert torch.equal(cache._both, everything)
+
+
+def test_append_refuses_keys_and_values_of_different_lengths():
+    cache = filled(5)
+    with pytest.raises(ValueError, match=r"k and v must hold the same tokens, got \(3, 2, 2, 7\) and \(3, 2, 1, 7\)"):
+        cache.append(tokens(2)[0], tokens(1)[1])
+    assert cache.length == 5
+
+
+def test_tensors_that_require_grad_are_welcome_without_grad():
+    cache = KVCache(B, G, MAX, D)
+    k, v = (x.requires_grad_() for x in tokens(2))
+    with torch.no_grad():
+        k_all, _ = cache.append(k, v)
+    assert torch.equal(k_all, k)
+    assert not k_all.requires_grad
+
+
+def test_a_cache_made_during_inference_can_be_written_outside_it():
+    with torch.inference_mode():
+        cache = KVCache(B, G, MAX, D)
+        cache.append(*tokens(2))
+    k, v = tokens(3, seed=1)
+    assert torch.equal(cache.append(k, v)[0][:, :, 2:], k)
+
+
+@pytest.mark.parametrize("name", ["batch", "n_kv_heads", "max_len", "head_dim"])
+def test_sizes_must_be_positive(name):
+    sizes = {"batch": B, "n_kv_heads": G, "max_len": MAX, "head_dim": D, name: 0}
+    with pytest.raises(ValueError, match=rf"{name} \(0\) must be positive"):
+        KVCache(**sizes)

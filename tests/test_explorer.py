@@ -1,0 +1,490 @@
+"""The explorer: what it refuses, what it writes, and what a reader gets in a real browser."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
+
+from mha.view.explorer import explore
+from mha.view.explorer.codec import encode, per_cent, per_mille, quantise, tone
+
+CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+TOKENS = ["[CLS]", "the", "cat", "saw", "the", "mat", "[SEP]"]
+SOURCE = ["<s>", "it", "rained", "all", "day", "</s>"]
+TARGET = ["<s>", "den", "ganzen", "Tag"]
+HOSTILE = [
+    "<script>window.hacked=1</script>",
+    "</script>",
+    "<img src=x onerror=hacked=1>",
+    '"',
+    "&amp;",
+    "'",
+    "\\",
+    "<!--",
+]
+ODD = ["שלום", "😀", "", " ", "\n", "##ing", "w" * 300, "\u202eabc", "\ud800", "$x$", "`${1}`", "]]>", "\u2028"]
+
+
+def random_weights(*shape: int, seed: int = 0, spread: float = 2.0) -> np.ndarray:
+    scores = spread * np.random.default_rng(seed).normal(size=shape)
+    exponentials = np.exp(scores)
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+
+def causal_weights(*shape: int) -> np.ndarray:
+    weights = random_weights(*shape, seed=1) * np.tri(shape[-1])
+    return weights / weights.sum(axis=-1, keepdims=True)
+
+
+# --- the codec -------------------------------------------------------------------------------------------------------
+
+
+def test_a_code_holds_both_roundings_of_every_weight():
+    weights = np.concatenate([np.linspace(0, 1, 200_001), np.random.default_rng(0).random(50_000)])
+    codes = quantise(weights)
+    np.testing.assert_array_equal(per_mille(codes), np.rint(1000 * weights))
+    np.testing.assert_array_equal(per_cent(codes), np.rint(100 * weights))
+    assert codes.min() == 0
+    assert codes.max() == 1100
+
+
+def test_the_text_of_the_codes_is_short_and_harmless():
+    codes = np.repeat(np.arange(1101), 1 + np.arange(1101) % 7)
+    levels, text = encode(codes)
+    assert len(levels) == 2 * 1101
+    frequent = 78 * 7  # 78 codes of those that stand seven times have one character
+    assert len(text) == 2 * len(codes) - frequent
+    assert not set(levels + text) & set('"\\<&\n')
+
+
+def test_colour_steps_grow_with_the_weight():
+    steps = tone(quantise(np.linspace(0, 1, 1001)))
+    assert steps[0] == 0
+    assert steps[-1] == 9
+    assert set(np.diff(steps).tolist()) == {0, 1}
+
+
+# --- what is refused -------------------------------------------------------------------------------------------------
+
+
+def broken(position: tuple[int, ...], value: float) -> np.ndarray:
+    weights = random_weights(2, 3, 7, 7)
+    weights[position] = value
+    return weights
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (broken((1, 2, 3, 4), np.nan), "layer 1, head 2, row 3 must be numbers from 0 to 1, got nan in column 4"),
+        (broken((1, 2, 3, 4), 1.5), "layer 1, head 2, row 3 must be numbers from 0 to 1, got 1.5"),
+        (broken((0, 1, 6, 5), -0.25), "layer 0, head 1, row 6 must be numbers from 0 to 1, got -0.25"),
+        (broken((0, 2, 5), 1 / 14), r"layer 0, head 2, row 5 must sum to 1 \(or to 0, fully masked\), got 0.5000"),
+        (np.swapaxes(random_weights(2, 3, 7, 7), -1, -2), "must sum to 1"),
+        (random_weights(2, 3, 5, 7), "7 query tokens and one column for each of 7 key tokens, got maps of 5 x 7"),
+        (random_weights(3, 7, 7), r"layer 0 must have shape \(n_heads, i, j\), got \(7, 7\)"),
+        (random_weights(2, 4, 3, 7, 7), "must hold one sequence, got a batch of 4"),
+        (
+            [random_weights(3, 7, 7), random_weights(2, 7, 7)],
+            r"same shape in every layer, got \(2, 7, 7\) and \(3, 7, 7\)",
+        ),
+        ([], "at least one layer, got none"),
+        ({"encoder": random_weights(2, 3, 7, 7), "decoded": 0}, "among encoder, decoder, cross, got decoded too"),
+        ({"cross": random_weights(2, 3, 7, 7)}, "target_tokens must be given with cross maps"),
+    ],
+)
+def test_wrong_weights_are_named(weights, message):
+    with pytest.raises(ValueError, match=message):
+        explore(TOKENS, weights)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"layer": 2}, "layer and head must lie within 2 layers and 3 heads"),
+        ({"head": -1}, "layer and head must lie within"),
+        ({"compare": (0, 3)}, "compare must lie within"),
+        ({"compare": (0.5, 1)}, "compare must be two whole numbers"),
+        ({"focus": 7}, "focus must be a position from 0 to 6, got 7"),
+        ({"target_tokens": ["a"] * 6}, "each of 6 query tokens"),
+    ],
+)
+def test_wrong_options_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        explore(TOKENS, random_weights(2, 3, 7, 7), **options)
+
+
+def test_wrong_tokens_are_named():
+    with pytest.raises(TypeError, match="got one string"):
+        explore("the cat", random_weights(1, 1, 7, 7))
+    with pytest.raises(TypeError, match=r"tokens\[1\] must be a string, got int"):
+        explore(["a", 101], random_weights(1, 1, 2, 2))
+    with pytest.raises(ValueError, match="1 to 128 tokens, got 129"):
+        explore(["a"] * 129, random_weights(1, 1, 129, 129))
+    with pytest.raises(ValueError, match="at most 1000000 numbers, got 1081344"):
+        explore(["a"] * 128, random_weights(6, 11, 128, 128))
+
+
+# --- what is written -------------------------------------------------------------------------------------------------
+
+
+def test_the_same_input_gives_the_same_bytes_in_every_form():
+    torch = pytest.importorskip("torch")
+    weights = random_weights(2, 3, 7, 7)
+    forms = [
+        weights,
+        weights.copy(),
+        torch.from_numpy(weights).requires_grad_(),
+        [layer[None] for layer in weights],
+        {"layers.0": weights[0], "layers.1": weights[1]},
+        weights[:, None],
+    ]
+    pages = {explore(TOKENS, form)._repr_html_() for form in forms}
+    assert len(pages) == 1
+
+
+def test_half_precision_and_fully_masked_rows_are_taken():
+    torch = pytest.importorskip("torch")
+    weights = random_weights(2, 3, 7, 7)
+    weights[0, 1, 2] = 0
+    assert "Explorer" in repr(explore(TOKENS, torch.from_numpy(weights).to(torch.float16)))
+
+
+def test_the_plain_form_says_what_there_is():
+    bundle = explore(TOKENS, random_weights(2, 3, 7, 7))._repr_mimebundle_()
+    assert bundle["text/plain"] == "<Explorer: 2 layers x 3 heads, 7 tokens>"
+    assert set(bundle) == {"text/plain", "text/html"}
+    cross = explore(SOURCE, random_weights(2, 3, 4, 6), target_tokens=TARGET)
+    assert repr(cross) == "<Explorer: cross 2 layers x 3 heads, 4 x 6 tokens>"
+
+
+def crowded_weights() -> np.ndarray:
+    """Thirteen large weights a row, all different, which is as costly as rows that sum to 1 can be made."""
+    weights = np.zeros((6, 12, 24, 24))
+    weights[..., :13] = np.random.default_rng(2).uniform(0.9, 1.1, size=(6, 12, 24, 13))
+    weights[..., 13:] = np.random.default_rng(3).uniform(0.0, 0.1, size=(6, 12, 24, 11))
+    return np.random.default_rng(4).permuted(weights / weights.sum(axis=-1, keepdims=True), axis=-1)
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        *(random_weights(6, 12, 24, 24, spread=spread) for spread in (0.1, 0.5, 1, 1.5, 2, 4)),
+        causal_weights(6, 12, 24, 24),
+        np.broadcast_to(np.eye(24), (6, 12, 24, 24)),
+        np.broadcast_to(np.kron(np.eye(2), np.full((12, 12), 1 / 12)), (6, 12, 24, 24)),
+        crowded_weights(),
+    ],
+    ids=["even", "flat", "mild", "varied", "usual", "sharp", "causal", "diagonal", "blocks", "crowded"],
+)
+def test_six_layers_of_twelve_heads_stay_below_100_kb(weights):
+    tokens = ["[CLS]", *["tokens"] * 22, "[SEP]"]
+    assert len(explore(tokens, weights)._repr_html_().encode()) <= 100_000
+
+
+def test_the_data_leave_the_page_only_as_written():
+    """No token can end the script or open an element: the page has the elements it has with harmless tokens."""
+    hostile = explore(HOSTILE, random_weights(1, 2, 8, 8), title="</style><script>")._repr_html_()
+    harmless = explore(list("abcdefgh"), random_weights(1, 2, 8, 8), title="t")._repr_html_()
+    tags = [re.findall(r"<(/?[a-z!]+)", page) for page in (hostile, harmless)]
+    assert tags[0] == tags[1]
+    payload = re.search(r"data=(\{.*\});\n", hostile)
+    assert payload is not None
+    assert json.loads(payload[1])["kinds"][0]["q"] == HOSTILE
+
+
+def test_every_odd_token_can_be_stored():
+    page = explore(ODD, random_weights(1, 2, 13, 13))._repr_html_()
+    assert page.encode("utf-8").decode() == page
+    assert "(empty)" in page
+    assert "<bdi>␣</bdi>" in page
+    assert "<bdi>⏎</bdi>" in page
+
+
+# --- in the browser --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, tmp_path: Path):
+    """Opens explorers in one page and fails on a script error, a console error or a request."""
+    complaints: list[str] = []
+    pages: list[Page] = []
+
+    def open_explorers(*explorers, width=1300, dark=False, javascript=True) -> Page:
+        bodies = "".join(f"<div>{one._repr_html_()}</div>" for one in explorers)
+        path = tmp_path / "page.html"
+        title = "<title>Explorers</title><meta charset=utf-8><meta name=viewport content=width=device-width>"
+        mode = ' data-theme="dark" style="background:#14181f;color:#fff"' if dark else ""
+        text = f"<!doctype html><html lang=en{mode}>{title}<main><h1>Explorers</h1>{bodies}</main></html>"
+        path.write_text(text, encoding="utf-8")
+        page = browser.new_page(viewport={"width": width, "height": 900}, java_script_enabled=javascript)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("request", lambda request: complaints.append(request.url) if request.url != path.as_uri() else None)
+        page.set_default_timeout(5000)
+        page.goto(path.as_uri())
+        pages.append(page)
+        return page
+
+    yield open_explorers
+    for page in pages:
+        page.close()
+    assert complaints == []
+
+
+READ_MAP = """root => [...root.querySelectorAll('.mx-map')].map(map => ({
+  columns: [...map.querySelectorAll('thead th')].map(cell => cell.textContent),
+  rows: [...map.querySelectorAll('tbody th')].map(cell => cell.textContent),
+  cells: [...map.querySelectorAll('tbody tr')].map(row => [...row.querySelectorAll('td')].map(td => +td.textContent)),
+  left: [...root.querySelectorAll('.mx-left span')].map(span => span.textContent),
+  right: [...root.querySelectorAll('.mx-right span')].map(span => span.textContent),
+}))"""
+
+
+def read_maps(root: Locator) -> list[dict]:
+    return root.evaluate(READ_MAP)
+
+
+def test_every_head_shows_its_own_weights(open_page):
+    """All 72 heads, by the selects: whole percents in the map, decimals in the lines, both of the true weight."""
+    weights = random_weights(6, 12, 7, 7).astype(np.float32)
+    root = open_page(explore(TOKENS, weights, focus=3)).locator(".mha-explorer")
+    for layer in range(6):
+        root.get_by_label("Layer", exact=True).select_option(str(layer))
+        for head in range(12):
+            root.get_by_label("Head", exact=True).select_option(str(head))
+            true = weights[layer, head].astype(np.float64)
+            shown = read_maps(root)[0]
+            assert shown["cells"] == np.rint(100 * true).astype(int).tolist()
+            assert shown["right"] == [f"{number / 10:.1f}" for number in np.rint(1000 * true[3])]
+            assert shown["left"] == [f"{number / 10:.1f}" for number in np.rint(1000 * true[:, 3])]
+
+
+def test_small_maps_are_drawn_from_the_weights_and_pick_a_head(open_page):
+    weights = random_weights(2, 3, 7, 7)
+    weights[1, 2] = np.eye(7)
+    page = open_page(explore(TOKENS, weights))
+    small = page.get_by_role("radio", name="Layer 1, head 2")
+    pixels = small.locator("canvas").evaluate("c => [...c.getContext('2d').getImageData(0, 0, 7, 7).data]")
+    reds = np.array(pixels).reshape(7, 7, 4)[..., 0]
+    assert len(set(reds[np.eye(7, dtype=bool)])) == len(set(reds[~np.eye(7, dtype=bool)])) == 1
+    assert reds[0, 0] < reds[0, 1]
+    small.click()
+    assert read_maps(page.locator(".mha-explorer"))[0]["cells"] == (100 * np.eye(7, dtype=int)).tolist()
+    page.keyboard.press("ArrowRight")  # from the last head to the first
+    assert page.get_by_role("radio", checked=True).get_attribute("aria-label") == "Layer 1, head 0"
+    page.keyboard.press("ArrowUp")
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Layer 0, head 0"
+    assert page.get_by_label("Layer", exact=True).input_value() == "0"
+
+
+def test_the_map_is_walked_with_the_keyboard(open_page):
+    weights = random_weights(1, 1, 7, 7)
+    page = open_page(explore(TOKENS, weights))
+    status = page.get_by_role("status")
+    focused = "document.activeElement.textContent"
+    assert page.locator(".mx-map [tabindex='0']").count() == 1
+    page.get_by_role("group", name="Map of layer 0, head 0").focus()
+    page.keyboard.press("Tab")
+    assert page.evaluate(focused) == "[CLS]"
+    for key in ("ArrowDown", "ArrowDown", "ArrowRight", "ArrowRight"):
+        page.keyboard.press(key)
+    given = f"{np.rint(1000 * weights[0, 0, 2, 1]) / 10:.1f}"
+    assert f"‘cat’ gives ‘the’ #1 {given}\u00a0%" in status.text_content()
+    strongest = np.argmax(weights[0, 0, 2])
+    assert re.search(rf"‘cat’ looks at ‘{re.escape(TOKENS[strongest])}’", status.text_content())
+    headers = [("Home", "row cat"), ("Control+Home", "row [CLS]"), ("ArrowUp", "col [CLS]"), ("ArrowLeft", "row [CLS]")]
+    headers += [("ArrowUp", "col [CLS]"), ("ArrowUp", "col [CLS]"), ("End", "col [SEP]"), ("ArrowRight", "col [SEP]")]
+    for key, header in headers:
+        page.keyboard.press(key)
+        assert page.evaluate(f"document.activeElement.scope + ' ' + {focused}") == header, key
+    page.keyboard.press("Control+End")
+    assert int(page.evaluate(focused)) == np.rint(100 * weights[0, 0, 6, 6])
+    page.keyboard.press("Escape")
+    assert "Strongest links" in status.text_content()
+    assert page.locator(".mx-map [tabindex='0']").count() == 1
+
+
+def test_the_pointer_shows_where_a_token_looks_and_who_looks_at_it(open_page):
+    weights = random_weights(1, 1, 7, 7)
+    page = open_page(explore(TOKENS, weights))
+    status = page.get_by_role("status")
+    page.locator(".mx-left li").nth(5).hover()
+    assert "‘mat’ looks at" in status.text_content()
+    assert "‘mat’ is looked at by" in status.text_content()
+    assert page.locator("path.mx-leaves").count() == np.count_nonzero(np.rint(1000 * weights[0, 0, 5]))
+    assert page.locator("path.mx-arrives").count() == np.count_nonzero(np.rint(1000 * weights[0, 0, :, 5]))
+    page.locator(".mx-map tbody th").nth(2).click()
+    page.get_by_role("heading").hover()
+    assert "‘cat’ looks at" in status.text_content()  # a click holds
+    page.locator(".mx-map tbody th").nth(2).click()
+    page.get_by_role("heading").hover()
+    assert "Strongest links" in status.text_content()  # a second one lets go
+
+
+def test_hidden_tokens_take_their_weight_along_and_say_so(open_page):
+    weights = random_weights(2, 2, 7, 7)
+    page = open_page(explore(TOKENS, weights, layer=1))
+    page.get_by_label("Hide special tokens").check()
+    shown = read_maps(page.locator(".mha-explorer"))[0]
+    assert shown["rows"] == TOKENS[1:6]
+    assert shown["columns"] == [*TOKENS[1:6], "hidden"]
+    kept = weights[1, 0, 1:6]
+    np.testing.assert_array_equal(np.array(shown["cells"])[:, :5], np.rint(100 * kept[:, 1:6]))  # not rescaled
+    hidden = kept[:, 0] + kept[:, 6]
+    np.testing.assert_array_equal(np.array(shown["cells"])[:, 5], np.rint(100 * hidden))
+    page.locator(".mx-map tbody th").nth(1).click()
+    assert f"hidden weight: {np.rint(1000 * hidden[1]) / 10:.1f}\u00a0%" in page.get_by_role("status").text_content()
+    page.get_by_label("Hide special tokens").uncheck()
+    assert read_maps(page.locator(".mha-explorer"))[0]["rows"] == TOKENS
+
+
+def test_two_heads_stand_side_by_side(open_page):
+    weights = random_weights(2, 3, 7, 7)
+    page = open_page(explore(TOKENS, weights, compare=(1, 2), focus=2))
+    expected = [np.rint(100 * weights[pick]).astype(int).tolist() for pick in ((0, 0), (1, 2))]
+    assert [shown["cells"] for shown in read_maps(page.locator(".mha-explorer"))] == expected
+    left, right = (page.locator(".mx-panel").nth(n).bounding_box() for n in (0, 1))
+    assert left["y"] == right["y"]
+    assert left["x"] + left["width"] <= right["x"]
+    assert page.get_by_role("status").locator("p").count() == 2
+    page.get_by_role("radio", name="Layer 0, head 1").click()  # the small maps choose B
+    page.get_by_label("Small maps choose").select_option("A")
+    page.get_by_role("radio", name="Layer 1, head 0").click()
+    expected = [np.rint(100 * weights[pick]).astype(int).tolist() for pick in ((1, 0), (0, 1))]
+    assert [shown["cells"] for shown in read_maps(page.locator(".mha-explorer"))] == expected
+    page.get_by_label("Compare two heads").uncheck()
+    assert len(read_maps(page.locator(".mha-explorer"))) == 1
+
+
+def test_comparing_starts_with_the_next_head(open_page):
+    weights = random_weights(2, 3, 7, 7)
+    page = open_page(explore(TOKENS, weights, head=2))
+    page.get_by_label("Compare two heads").check()
+    expected = [np.rint(100 * weights[pick]).astype(int).tolist() for pick in ((0, 2), (1, 0))]
+    assert [shown["cells"] for shown in read_maps(page.locator(".mha-explorer"))] == expected
+    page.get_by_label("A: Head").select_option("1")
+    page.get_by_label("B: Layer").select_option("0")
+    expected = [np.rint(100 * weights[pick]).astype(int).tolist() for pick in ((0, 1), (0, 0))]
+    assert [shown["cells"] for shown in read_maps(page.locator(".mha-explorer"))] == expected
+
+
+def test_encoder_decoder_and_cross_attention_in_one_view(open_page):
+    kinds = {
+        "encoder": random_weights(2, 3, 6, 6),
+        "decoder": causal_weights(2, 3, 4, 4),
+        "cross": random_weights(1, 2, 4, 6),
+    }
+    page = open_page(explore(SOURCE, kinds, target_tokens=TARGET, layer=1, head=2))
+    axes = {"encoder": (SOURCE, SOURCE), "decoder": (TARGET, TARGET), "cross": (TARGET, SOURCE)}
+    picks = {"encoder": (1, 2), "decoder": (1, 2), "cross": (0, 1)}  # cross has fewer layers and heads
+    for number, (kind, (rows, columns)) in enumerate(axes.items()):
+        page.get_by_label("Attention", exact=True).select_option(str(number))
+        shown = read_maps(page.locator(".mha-explorer"))[0]
+        assert (shown["rows"], shown["columns"]) == (rows, columns)
+        assert shown["cells"] == np.rint(100 * kinds[kind][picks[kind]]).astype(int).tolist()
+    page.locator(".mx-map tbody th").nth(1).click()
+    assert "is looked at by" not in page.get_by_role("status").text_content()  # a target token is no key here
+    page.locator(".mx-map thead th").nth(2).click()
+    assert "‘rained’ is looked at by" in page.get_by_role("status").text_content()
+
+
+def test_a_token_is_shown_and_never_run(open_page):
+    page = open_page(explore(HOSTILE, random_weights(1, 2, 8, 8), title="<b>&amp;"))
+    assert read_maps(page.locator(".mha-explorer"))[0]["rows"] == HOSTILE
+    assert page.locator(".mx-title").text_content() == "<b>&amp;"
+    for position in range(len(HOSTILE)):
+        page.locator(".mx-map tbody th").nth(position).click()
+        assert f"‘{HOSTILE[position]}’ looks at" in page.get_by_role("status").text_content()
+    assert page.evaluate("window.hacked") is None
+    assert page.locator("img").count() == 0
+
+
+def test_a_long_token_is_cut_and_kept_in_full(open_page):
+    page = open_page(explore(ODD, random_weights(1, 2, 13, 13)), width=390)
+    header = page.locator(".mx-map tbody th").nth(6)
+    assert header.get_attribute("title") == "w" * 300
+    assert header.bounding_box()["width"] < 120
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_two_explorers_do_not_disturb_one_another(open_page):
+    first, second = (explore(TOKENS, random_weights(2, 3, 7, 7, seed=seed)) for seed in (0, 1))
+    page = open_page(first, second, first)
+    roots = [page.locator(".mha-explorer").nth(n) for n in range(3)]
+    before = [read_maps(root)[0]["cells"] for root in roots]
+    roots[0].get_by_label("Head", exact=True).select_option("2")
+    after = [read_maps(root)[0]["cells"] for root in roots]
+    assert after[0] != before[0]
+    assert after[1:] == before[1:]
+    assert page.locator("[data-live]").count() == 3
+    assert page.locator(".mha-explorer [id]").count() == 0
+
+
+def test_without_scripts_the_first_head_can_be_read(open_page):
+    weights = random_weights(2, 3, 7, 7)
+    page = open_page(explore(TOKENS, weights, layer=1, head=2, title="A cat"), javascript=False, width=390)
+    rows = [row.split() for row in page.locator(".mx-map tbody tr").all_inner_texts()]
+    assert [row[0] for row in rows] == TOKENS
+    written = page.locator(".mx-map tbody td").all_text_contents()
+    assert written == [str(int(number)) for number in np.rint(100 * weights[1, 2]).ravel()]
+    words = weights[1, 2, 1:6, 1:6] * ~np.eye(5, dtype=bool)
+    i, j = np.unravel_index(np.argmax(words), words.shape)
+    text = html.unescape(page.locator(".mha-explorer p").nth(1).inner_text())
+    assert "Layer 1, head 2 of 2 layers with 3 heads each" in text
+    assert re.search(
+        rf"tokens: ‘{TOKENS[1 + i]}’.* → ‘{TOKENS[1 + j]}’.* {np.rint(1000 * words[i, j]) / 10:.1f}\s%", text
+    )
+    assert page.locator("select, input, button").count() == 0
+    assert page.locator(".mx-scroll").get_attribute("tabindex") == "0"
+
+
+def test_dark_follows_the_system_unless_the_page_decides(browser: Browser):
+    body = explore(TOKENS, random_weights(1, 1, 7, 7))._repr_html_()
+    ground = "getComputedStyle(document.querySelector('.mha-explorer')).backgroundColor"
+    light, dark = "rgb(255, 255, 255)", "rgb(20, 24, 31)"
+    cases = [("", "", dark), (" data-theme=light", "", light), ("", " data-jp-theme-light=true", light)]
+    page = browser.new_page(color_scheme="dark")
+    for on_html, on_body, expected in cases:
+        page.set_content(f"<!doctype html><html{on_html}><body{on_body}>{body}")
+        assert page.evaluate(ground) == expected
+    page.emulate_media(color_scheme="light")
+    for on_html, on_body, expected in [("", "", light), ("", " data-jp-theme-light=false", dark)]:
+        page.set_content(f"<!doctype html><html{on_html}><body{on_body}>{body}")
+        assert page.evaluate(ground) == expected
+    page.close()
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1300, 390])
+def test_accessible_and_within_the_page(open_page, width, dark):
+    tokens, weights = ["[CLS]", "a", "sentence", "of", "some", "length", "[SEP]"], random_weights(6, 12, 7, 7)
+    weights[0, 0] = np.diag([0.004, 0.03, 0.12, 0.3, 0.45, 0.6, 0.8])  # a cell of each tone of the ramp
+    weights[0, 0, :, 6] += 1 - weights[0, 0].sum(axis=-1)
+    long, many = ["[CLS]", *(f"token{n}" for n in range(22)), "[SEP]"], random_weights(6, 12, 24, 24)
+    wide = open_page(explore(long, many), explore(long, many, compare=(5, 11)), width=width, dark=dark)
+    assert wide.evaluate("document.documentElement.scrollWidth") <= width
+    page = open_page(explore(tokens, weights, focus=3, compare=(5, 11), title="A sentence"), width=width, dark=dark)
+    results = Axe().run(page)
+    assert [one["id"] for one in results.response["violations"] if one["impact"] in ("serious", "critical")] == []
+    ground = page.locator(".mha-explorer").first.evaluate("root => getComputedStyle(root).backgroundColor")
+    assert ground == ("rgb(20, 24, 31)" if dark else "rgb(255, 255, 255)")
+    pixel = "document.querySelector('canvas').getContext('2d').getImageData(0, 0, 1, 1).data.join()"
+    assert page.evaluate(pixel) == ("29,34,43,255" if dark else "243,249,252,255")
+    page.evaluate(f"document.documentElement.dataset.theme = '{'light' if dark else 'dark'}'")
+    page.wait_for_function(f"{pixel} === '{'243,249,252,255' if dark else '29,34,43,255'}'")
