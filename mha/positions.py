@@ -71,16 +71,16 @@ class LearnedPositions(nn.Module):
     """Adds a learned vector per position to embeddings, as BERT and GPT-2 do.
 
     Args:
-        max_len: positions there are vectors for.  d_model: m.
+        d_model: m.  max_len: positions there are vectors for.
     Raises:
         ValueError: a size is not positive.
     Source: Gehring et al. 2017; the normal initialisation of width 0.02: Devlin et al. 2019.
     """
 
-    def __init__(self, max_len: int, d_model: int) -> None:
+    def __init__(self, d_model: int, max_len: int) -> None:
         super().__init__()
-        if max_len < 1 or d_model < 1:
-            raise ValueError(f"max_len ({max_len}) and d_model ({d_model}) must be positive")
+        if d_model < 1 or max_len < 1:
+            raise ValueError(f"d_model ({d_model}) and max_len ({max_len}) must be positive")
         self.d_model, self.max_len = d_model, max_len
         self.weight = nn.Parameter(nn.init.normal_(torch.empty(max_len, d_model), std=0.02))
 

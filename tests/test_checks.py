@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import warnings
 
 import numpy as np
 import pytest
@@ -230,6 +231,14 @@ def test_two_arrays(answer, diagnosis, phrase):
     assert phrase in feedback.message
 
 
+def test_of_two_wrong_arrays_the_last_is_looked_up_first():
+    third = Mistake("third", lambda x: (x.sum(-1) / 3, x / 3), "this is a third.")
+    for mistakes in ((*PAIR.mistakes, third), (third, *PAIR.mistakes)):
+        feedback = examine(lambda x: (x.sum(-1) / 3, x / 2), Exercise(PAIR.returns, PAIR.right, PAIR.trials, mistakes))
+        assert feedback.diagnosis == "half"
+        assert feedback.message.startswith("in doubles, this is half.")
+
+
 def test_a_mistake_that_an_earlier_trial_rules_out_is_not_the_diagnosis():
     # "always" gives the wrong sign on the first trial, so that its being right on the second says nothing
     assert examine(lambda x: 2 * abs(x), DOUBLE).diagnosis == "size"
@@ -253,7 +262,12 @@ def test_changing_an_argument_is_told_once_the_answer_is_right():
 
 
 def test_warnings_of_the_learners_function_do_not_reach_the_page(recwarn):
-    examine(lambda x: np.log(-(x**2)), DOUBLE)
+    def noisy(x):
+        warnings.warn("numpy is not the only one that warns", UserWarning, stacklevel=2)
+        return 2 * x + 0 * np.log(np.abs(x))
+
+    assert examine(noisy, DOUBLE).ok
+    assert examine(lambda x: np.log(-(x**2)), DOUBLE).diagnosis == "nan"
     assert not recwarn.list
 
 

@@ -47,6 +47,7 @@ def matrices(attn):
     return [w.T.numpy() for w in (q, k, v, attn.out.weight.detach())]
 
 
+@settings(deadline=None)
 @given(st.integers(1, 5), st.integers(1, 7), st.integers(1, 4))
 def test_split_and_merge_undo_each_other(length, n_heads, head_dim):
     x = tensor(3, length, n_heads * head_dim)

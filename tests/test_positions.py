@@ -73,7 +73,7 @@ def test_sinusoidal_module_adds_from_the_offset(dtype):
 
 
 def test_learned_module_adds_its_vectors_from_the_offset():
-    module = LearnedPositions(11, M).double()
+    module = LearnedPositions(M, 11).double()
     x = tensor(B, I, M).requires_grad_()
     assert torch.equal(module(x), x + module.weight[:I])
     assert torch.equal(module(x, 6), x + module.weight[6:])
@@ -84,7 +84,7 @@ def test_learned_module_adds_its_vectors_from_the_offset():
     assert torch.equal(x.grad, torch.ones_like(x))
 
 
-@pytest.mark.parametrize("make", [lambda: SinusoidalPositions(M, 6), lambda: LearnedPositions(6, M)])
+@pytest.mark.parametrize("make", [lambda: SinusoidalPositions(M, 6), lambda: LearnedPositions(M, 6)])
 def test_embeddings_that_do_not_fit_are_refused(make):
     module = make()
     for offset in (2, -1):
@@ -101,9 +101,9 @@ def test_embeddings_that_do_not_fit_are_refused(make):
 
 def test_learned_vectors_of_another_dtype_or_device_are_refused():
     with pytest.raises(ValueError, match=r"x must be torch.float32 on cpu, got torch.float64 on cpu"):
-        LearnedPositions(6, M)(torch.zeros(B, I, M, dtype=torch.float64))
+        LearnedPositions(M, 6)(torch.zeros(B, I, M, dtype=torch.float64))
     with pytest.raises(ValueError, match=r"x must be torch.float32 on cpu, got torch.float32 on meta"):
-        LearnedPositions(6, M)(torch.zeros(B, I, M, device="meta"))
+        LearnedPositions(M, 6)(torch.zeros(B, I, M, device="meta"))
 
 
 @pytest.mark.parametrize(
@@ -114,8 +114,8 @@ def test_learned_vectors_of_another_dtype_or_device_are_refused():
         (lambda: sinusoidal_positions(3, 6, base=1.0), r"base \(1.0\) must be above 1"),
         (lambda: SinusoidalPositions(7, 3), r"d_model \(7\) positive and even"),
         (lambda: SinusoidalPositions(6, 0), r"length \(0\) must be positive"),
-        (lambda: LearnedPositions(0, 6), r"max_len \(0\) and d_model \(6\) must be positive"),
-        (lambda: LearnedPositions(6, 0), r"max_len \(6\) and d_model \(0\) must be positive"),
+        (lambda: LearnedPositions(6, 0), r"d_model \(6\) and max_len \(0\) must be positive"),
+        (lambda: LearnedPositions(0, 6), r"d_model \(0\) and max_len \(6\) must be positive"),
         (lambda: Rotary(7), r"head_dim \(7\) positive and even"),
         (lambda: Rotary(0), r"head_dim \(0\) positive and even"),
         (lambda: Rotary(8, base=0.5), r"base \(0.5\) must be above 1"),
