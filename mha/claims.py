@@ -62,7 +62,7 @@ class Claim:
 
     def __init__(self, id: str) -> None:
         if id not in claims():
-            near = difflib.get_close_matches(str(id).upper(), claims(), n=3)
+            near = difflib.get_close_matches(str(id), claims(), n=3)
             raise ValueError(f"id must be one of C01 to C57, got {id!r}; near it: {', '.join(near) or 'none'}")
         self.text = claims()[id]
         self._figures: dict[tuple[str, str | None], tuple[Figure, Criterion]] = {}

@@ -223,7 +223,7 @@ WRONG = [
     (check.softmax, swapped_axes, "axis-0", "each column sums to 1, each row should"),
     (check.softmax, lambda s: scipy.special.softmax(s), "whole-array", "all weights together sum to 1"),
     (check.softmax, lambda s: np.exp(s), "not-normalised", "divide each row by its sum"),
-    (check.softmax, naive, "overflows", "NaN for large ones"),
+    (check.softmax, naive, "overflows", "large ones give NaN"),
     (check.softmax, lambda s: naive(s - np.max(s)), "global-shift", "the largest of all scores"),
     (check.softmax, lambda s: s / s.sum(-1, keepdims=True), "no-exponential", "without exp"),
     (check.softmax, scipy.special.log_softmax, "different", "The rows of weights sum to"),

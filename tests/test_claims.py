@@ -121,6 +121,25 @@ def test_the_whole_interval_decides(mean, outcome, verdict):
     assert ("undecided: the interval spans the criterion" in repr(claim)) == (outcome == OPEN)
 
 
+@pytest.mark.parametrize(
+    ("bounds", "value", "outcome", "text"),
+    [
+        ({"above": 2}, 2.0, FAIL, "above 2"),
+        ({"above": 2}, 2.00004, PASS, "above 2"),
+        ({"below": 2.5}, 2.5, FAIL, "below 2.5"),
+        ({"below": 2.5}, 2.49996, PASS, "below 2.5"),
+        ({"between": (2, 3)}, 2.0, PASS, "between 2 and 3"),
+        ({"between": (2, 3)}, 3.0, PASS, "between 2 and 3"),
+        ({"between": (2, 3)}, 3.00004, FAIL, "between 2 and 3"),
+    ],
+)
+def test_an_exact_number_at_and_beside_the_bound(bounds, value, outcome, text):
+    claim = Claim("C26")
+    claim.measure("x", value, exact=True, **bounds)
+    figure = claim.figures[0]
+    assert (figure.value, figure.outcome, figure.criterion) == (value, outcome, text)
+
+
 # ---- the verdict
 
 
@@ -315,6 +334,7 @@ def test_an_exact_number_has_no_interval():
         (0.50612, 0.50610, 0.50614, 3, (0.506, (0.506, 0.506))),
         (1.0012, 0.9962, 1.0062, 3, (1.001, (0.996, 1.006))),
         (3e-17, -0.012, 0.012, 3, (0.0, (-0.012, 0.012))),
+        (-3e-17, -0.012, 0.012, 3, (0.0, (-0.012, 0.012))),
         (0.0, 0.0, 0.0, 3, (0.0, (0.0, 0.0))),
         (0.125, 0.125, 0.125, 2, (0.13, (0.13, 0.13))),
         (-0.8, -1.0, -0.6, 3, (-0.8, (-1.0, -0.6))),
@@ -324,7 +344,7 @@ def test_rounding(value, low, high, digits, expected):
     criterion = Criterion("above -9", low=-9.0)
     rounded = round_figure(value, low, high, criterion, digits)
     assert rounded == expected
-    assert math.copysign(1.0, rounded[0]) == math.copysign(1.0, value) or value == 0
+    assert "-0.0" not in map(str, (rounded[0], *rounded[1]))
 
 
 def test_what_is_shown_bears_the_outcome_out():
@@ -413,7 +433,7 @@ def test_the_record_survives_json_and_says_what_the_page_says():
 
 def test_the_table_is_escaped_labelled_and_leaves_colours_to_the_page():
     claim = Claim("C26")
-    claim.measure("gain <script>", -1 + 0.1 * NOISE, above=0)
+    claim.measure("gain <script>", -1 + 0.1 * NOISE, above=0, unit="<script>")
     claim.measure("gain <script>", 1 + 0.1 * NOISE, above=0, when="d < 64")
     page = claim._repr_html_()
     assert "<script" not in page

@@ -137,8 +137,8 @@ def _judge(fn: Function, exercise: Exercise, n_passed: int) -> bool:
         if not np.array_equal(x, trial.inputs[name], equal_nan=np.asarray(x).dtype.kind == "f"):
             raise _NotRight(
                 "changes-its-argument",
-                f"the answer is right, but your function changes {name} in place, and its caller may still need it. "
-                f"Write {name} = {name} - … rather than {name} -= …",
+                f"the answer is as it should be, but your function changes {name} in place, and its caller may need "
+                f"it. Write {name} = {name} - … rather than {name} -= …",
             )
     claims_double = [got.dtype == np.float64 for got in answer]
     exact = [_close(got, expected, 1e-9, 1e-12) for got, expected in zip(answer, want, strict=True)]

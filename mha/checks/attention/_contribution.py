@@ -96,7 +96,7 @@ CONTRIBUTION = Exercise(
         Mistake(
             "shares",
             lambda w, v: sums_to_one(w * np.linalg.norm(v, axis=-1)),
-            "right but for the last step: you divide each row by its sum, and lose how long the contributions are.",
+            "only the last step is wrong: you divide each row by its sum, and lose how long the contributions are.",
         ),
     ),
 )

@@ -216,18 +216,18 @@ MASKED_ATTENTION = Exercise(
         Mistake(
             "nan-row",
             _reweighted(lambda s, m: sums_to_one(np.exp(_masked(s, m) - _masked(s, m).max(-1, keepdims=True)))),
-            "right, but a query that may attend to nothing gives NaN, which is 0/0: make its weights and out zero.",
+            "a query that may attend to nothing gives NaN, which is 0/0: make its weights and out zero.",
         ),
         Mistake(
             "uniform-row",
             _refilled(-1e9),
-            "right, but a query that may attend to nothing weighs all keys alike: a large negative number is not -inf. "
+            "a query that may attend to nothing weighs all keys alike: a large negative number is not -inf. "
             "Make its weights zero.",
         ),
         Mistake(
             "unmasked-row",
             _reweighted(lambda s, m: reference.softmax(np.where(m | ~m.any(-1, keepdims=True), s, -np.inf))),
-            "right, but a query that may attend to nothing attends as if nothing were masked: make its weights zero.",
+            "a query that may attend to nothing attends as if nothing were masked: make its weights zero.",
         ),
         Mistake(
             "zero-times-infinity",
@@ -240,7 +240,7 @@ MASKED_ATTENTION = Exercise(
         Mistake(
             "renormalised",
             _reweighted(lambda s, m: _no_keys_zero(sums_to_one(reference.softmax(s) * m), m)),
-            "right until a forbidden key has by far the largest score; then the weights you keep are all 0 before you "
+            "where a forbidden key has by far the largest score, the weights you keep are all 0 before you "
             "divide by their sum. Put -inf into the scores before the softmax.",
         ),
     ),

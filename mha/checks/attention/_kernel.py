@@ -113,14 +113,14 @@ KERNEL_WEIGHTS = Exercise(
         Mistake(
             "underflows",
             lambda x, p, h: sums_to_one(np.exp(_gaussian(x, p, h))),
-            "right near the points, NaN far from them, where every exp vanishes and 0/0 is left: "
+            "queries near the points are right, those far away give NaN: there every exp vanishes and 0/0 is left: "
             "add the row's smallest |x - p|² / (2 bandwidth²) in exp first; the weights stay the same.",
         ),
         Mistake(
             "zero-rows",
             lambda x, p, h: np.nan_to_num(sums_to_one(np.exp(_gaussian(x, p, h)))),
-            "right near the points, all zeros far from them, where every exp vanishes. A guard against 0/0 hides that; "
-            "add the row's smallest |x - p|² / (2 bandwidth²) in exp first.",
+            "queries near the points are right, those far away give zeros: there every exp vanishes, "
+            "which a guard against 0/0 hides. Add the row's smallest |x - p|² / (2 bandwidth²) in exp first.",
         ),
     ),
     remark=softmax_remark,

@@ -43,11 +43,11 @@ def softmax_remark(inputs: Inputs, outputs: Inputs) -> str:
 
 OVER_QUERIES = "each column sums to 1, each row should: the softmax runs over axis 0 and should run over the last."
 OVERFLOWS = (
-    "right for small scores, NaN for large ones: exp overflows above 709 and vanishes below -745. "
+    "small scores are weighed right, large ones give NaN: exp overflows above 709 and vanishes below -745. "
     "Subtract each row's largest score first; the weights stay the same."
 )
 GLOBAL_SHIFT = (
-    "right where the rows are alike, NaN where one lies far below another: you subtract the largest of all scores; "
+    "rows alike are weighed right, one far below another gives NaN: you subtract the largest of all scores; "
     "subtract each row's own (axis=-1, keepdims=True)."
 )
 
@@ -69,7 +69,7 @@ SOFTMAX = Exercise(
         Mistake(
             "axis-1",
             lambda s: reference.softmax(s, axis=1),
-            "right for a matrix, wrong with more axes: the softmax runs over axis 1 and should run over the last, "
+            "a matrix is weighed right, more axes are not: the softmax runs over axis 1 and should run over the last, "
             "axis=-1.",
         ),
         Mistake(
