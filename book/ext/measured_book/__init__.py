@@ -1,0 +1,31 @@
+"""The book's own Sphinx extension: offline pages, launch buttons, the claims page, the map of the parts."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from docutils import nodes
+
+from . import accessible, hosting, offline, pages, stored
+
+
+def is_worth_saying(record: logging.LogRecord) -> bool:
+    """False for myst-nb's complaint that it cannot draw a verdict's JSON: the HTML beside it is what is drawn."""
+    return f"unknown output mime type: {stored.VERDICT_MIME}" not in record.getMessage()
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Connect the parts to Sphinx."""
+    for handler in logging.getLogger("sphinx").handlers:
+        handler.filters.insert(0, is_worth_saying)
+    app.connect("config-inited", hosting.configure)
+    app.connect("doctree-read", pages.name_verdict_cells)
+    app.connect("config-inited", offline.drop_live_code)
+    app.connect("build-finished", offline.copy_mathjax)
+    app.add_node(nodes.citation, override=True, html=(accessible.visit_citation, accessible.depart_citation))
+    app.add_directive("claims", pages.ClaimsDirective)
+    app.add_directive("parts", pages.PartsDirective)
+    app.add_css_file("book.css")
+    app.add_js_file("book.js", defer="defer")
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

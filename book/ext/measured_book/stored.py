@@ -1,0 +1,148 @@
+"""What the notebooks have stored: the verdicts in their outputs, their titles, how long they take."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from mha.verdicts import Figure, decide
+
+VERDICT_MIME = "application/vnd.mha.verdict+json"
+VERDICTS = ("holds", "holds if", "fails", "defined", "undecided")
+WORDS_A_MINUTE = 200
+CODE_LINES_A_MINUTE = 20
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One entry of claims.toml: what is claimed, and the chapters that test it."""
+
+    id: str
+    text: str
+    kind: str
+    chapters: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One stored verdict: the chapter (`foundations/attention`), the cell it stands in, and the output's own JSON."""
+
+    chapter: str
+    cell: int
+    bundle: dict[str, Any] = field(repr=False)
+
+    @property
+    def id(self) -> str:
+        return str(self.bundle.get("id", ""))
+
+    @property
+    def anchor(self) -> str:
+        """The name of the cell on the chapter's page."""
+        return f"verdict-{self.id.lower()}"
+
+    @property
+    def figures(self) -> list[Figure]:
+        """The figures behind it.
+
+        Raises:
+            TypeError: one lacks an entry, or has one that no figure has.
+        """
+        return [Figure(**entry) for entry in self.bundle.get("figures", [])]
+
+
+def read_claims(path: Path) -> list[Claim]:
+    """The claims of a claims.toml, in its order.
+
+    Raises:
+        KeyError: an entry lacks id, text, kind or chapters.
+    """
+    entries = tomllib.loads(path.read_text(encoding="utf-8"))["claim"]
+    return [Claim(entry["id"], entry["text"], entry["kind"], tuple(entry["chapters"])) for entry in entries]
+
+
+def read_notebook(path: Path) -> dict[str, Any]:
+    """A notebook as JSON."""
+    notebook: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return notebook
+
+
+def stored_bundles(notebook: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(cell number, verdict) for each verdict in a notebook's outputs, in order."""
+    for number, cell in enumerate(notebook["cells"]):
+        for output in cell.get("outputs", []):
+            if VERDICT_MIME in output.get("data", {}):
+                yield number, output["data"][VERDICT_MIME]
+
+
+def read_verdicts(chapter: str, notebook: dict[str, Any]) -> list[Verdict]:
+    """The verdicts stored in one chapter; of several on the same claim the last, which has seen the most."""
+    last = {str(bundle.get("id", "")): Verdict(chapter, cell, bundle) for cell, bundle in stored_bundles(notebook)}
+    return list(last.values())
+
+
+def find_problems(claims: list[Claim], verdicts: list[Verdict]) -> list[str]:
+    """What is wrong with stored verdicts, one sentence each; nothing if all is well."""
+    known = {claim.id: claim for claim in claims}
+    problems = []
+    for verdict in verdicts:
+        problem = find_problem(known.get(verdict.id), verdict)
+        if problem:
+            problems.append(f"{verdict.chapter}, cell {verdict.cell}: {problem}")
+    return problems
+
+
+def find_problem(claim: Claim | None, verdict: Verdict) -> str:
+    """Why a verdict cannot stand: it is not the chapter's to give, or not what its own figures say. Empty if it can."""
+    if claim is None:
+        return f"no claim is called {verdict.id!r}"
+    if verdict.chapter not in claim.chapters:
+        return f"{claim.id} is tested in {', '.join(claim.chapters)}, not here"
+    if verdict.bundle.get("claim") != claim.text:
+        return f"the stored wording of {claim.id} is not the one of claims.toml; run the chapter again"
+    expected = {field.name for field in fields(Figure)}
+    if not verdict.bundle.get("figures") or any(set(entry) != expected for entry in verdict.bundle["figures"]):
+        return f"{claim.id} needs figures, each with {', '.join(sorted(expected))}"
+    decided = decide(claim.kind, [(figure.label, figure.when, figure.outcome) for figure in verdict.figures])
+    if decided != (verdict.bundle.get("verdict"), verdict.bundle.get("condition")):
+        return f"the figures of {claim.id} say {decided[0]!r}, the stored verdict is {verdict.bundle.get('verdict')!r}"
+    return ""
+
+
+def find_title(notebook: dict[str, Any]) -> str:
+    """The first heading of a notebook.
+
+    Raises:
+        ValueError: no Markdown cell holds a heading of the first level.
+    """
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            heading = re.search(r"^# +(.+)$", "".join(cell["source"]), re.MULTILINE)
+            if heading:
+                return heading[1].strip()
+    raise ValueError("a notebook needs a heading of the first level: # Title")
+
+
+def minutes_to_read(notebook: dict[str, Any]) -> int:
+    """Whole minutes: the words of the text and the lines of the code, each at its own pace; 1 at least."""
+    words = lines = 0
+    for cell in notebook["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            words += len(source.split())
+        elif cell["cell_type"] == "code":
+            lines += sum(bool(line.strip()) for line in source.splitlines())
+    return max(1, math.ceil(words / WORDS_A_MINUTE + lines / CODE_LINES_A_MINUTE))
+
+
+def minutes_to_run(notebook: dict[str, Any]) -> str:
+    """How long the last execution took, in words; empty if none has been timed."""
+    seconds = notebook["metadata"].get("mha", {}).get("run_s")
+    if seconds is None:
+        return ""
+    return "under 1 min" if seconds < 60 else f"{math.ceil(seconds / 60)} min"

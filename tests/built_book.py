@@ -1,0 +1,157 @@
+"""Opens the pages of a built book in a real browser and notes what a reader would meet there."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urljoin, urlsplit
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+OF_THE_PAGE = ("file:", "data:", "blob:")
+NO_CHROMIUM = (
+    "Chromium was not found, and without it nobody knows whether the pages work. Install it with "
+    "`apt-get install chromium`, or `python -m playwright install chromium`."
+)
+# A change of theme touches nothing else; axe's third rule on colour is the stricter AAA, off by default.
+COLOUR_RULES = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
+GRAVE = {"serious", "critical"}
+SETTLED = """async theme => {
+  document.documentElement.dataset.mode = document.documentElement.dataset.theme = theme;
+  if (window.MathJax?.startup?.promise) await window.MathJax.startup.promise;
+  await document.fonts.ready;
+  await new Promise(done => setTimeout(done, 150));
+}"""
+FACTS = """() => ({
+  formulas: document.querySelectorAll("main .math").length,
+  rendered: document.querySelectorAll("main .math mjx-container mjx-math").length,
+  spoken: document.querySelectorAll("main .math mjx-assistive-mml").length,
+  errors: [...document.querySelectorAll("mjx-merror, [data-mjx-error]")].map(e => e.textContent),
+  fonts: [...document.fonts].filter(f => f.status === "error").map(f => f.family),
+  pictures: [...document.images].filter(i => !i.classList.contains("logo__image"))
+    .map(i => ({source: i.currentSrc.slice(-60), alt: i.getAttribute("alt"), width: i.naturalWidth})),
+  beyond: document.documentElement.scrollWidth - window.innerWidth,
+})"""
+
+
+@dataclass
+class Visit:
+    """One page at one width in one theme, and what was met there."""
+
+    page: str
+    width: int
+    theme: str
+    requests: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    console: list[str] = field(default_factory=list)
+    axe: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.page} ({self.width} px, {self.theme})"
+
+
+def find_chromium(playwright: Playwright) -> str:
+    """A Chromium of the system or of playwright.
+
+    Raises:
+        FileNotFoundError: there is none; the message says how to get one.
+    """
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, names)), None) or playwright.chromium.executable_path
+    if not Path(found).exists():
+        raise FileNotFoundError(NO_CHROMIUM)
+    return found
+
+
+@contextmanager
+def open_browser() -> Iterator[Browser]:
+    """A Chromium without a window."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(playwright), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+def watch(page: Page, visit: Visit) -> None:
+    """Note requests to other hosts, requests that fail, and everything the console or a script complains of."""
+    page.on("request", lambda r: None if r.url.startswith(OF_THE_PAGE) else visit.requests.append(r.url))
+    page.on("requestfailed", lambda r: visit.failed.append(r.url))
+    page.on("console", lambda m: visit.console.append(m.text) if m.type in {"error", "warning"} else None)
+    page.on("pageerror", lambda e: visit.console.append(str(e)))
+
+
+def visit_page(browser: Browser, folder: Path, name: str, width: int) -> list[Visit]:
+    """Open a page from the disk, wait until its mathematics stands, and look at it in the light and the dark theme."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, reduced_motion="reduce")
+    context.add_init_script("localStorage.setItem('mode', 'light'); localStorage.setItem('theme', 'light')")
+    page = context.new_page()
+    light, dark = Visit(name, width, "light"), Visit(name, width, "dark")
+    watch(page, light)
+    page.goto((folder / name).as_uri())
+    for visit in (light, dark):
+        page.evaluate(SETTLED, visit.theme)
+        visit.facts = page.evaluate(FACTS)
+        visit.axe = grave_findings(page, {} if visit is light else COLOUR_RULES)
+    context.close()
+    return [light, dark]
+
+
+def grave_findings(page: Page, rules: dict[str, Any]) -> list[str]:
+    """What axe-core calls serious or critical, a line an element."""
+    found = Axe().run(page, options={"preload": False, "resultTypes": ["violations"], **rules}).response["violations"]
+    grave = [rule for rule in found if rule["impact"] in GRAVE]
+    return [f"{rule['id']}: {node['html'][:120]}" for rule in grave for node in rule["nodes"]]
+
+
+class Anchors(HTMLParser):
+    """The names on a page, and what the page points to."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.ids: set[str] = set()
+        self.targets: list[str] = []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name in {"id", "name"} and value:
+                self.ids.add(value)
+            elif name in {"href", "src"} and value:
+                self.targets.append(value)
+
+
+def page_names(folder: Path) -> list[str]:
+    """Every page of a built book, by its path inside."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.html") if "_static" not in path.parts)
+
+
+def broken_links(folder: Path) -> list[str]:
+    """`page -> target` for each link to a file or a place that the book does not have."""
+    pages = {name: Anchors(folder / name) for name in page_names(folder)}
+    broken = []
+    for name, page in pages.items():
+        for target in page.targets:
+            if urlsplit(target).scheme or target.startswith("//"):
+                continue
+            parts = urlsplit(urljoin(name, target))
+            path = unquote(parts.path) or name
+            missing = not (folder / path).is_file()
+            if missing or (parts.fragment and path in pages and unquote(parts.fragment) not in pages[path].ids):
+                broken.append(f"{name} -> {target}")
+    return broken

