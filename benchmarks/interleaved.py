@@ -77,7 +77,8 @@ def save_results(name: str, results: Mapping[str, Any]) -> Path:
 def _processor() -> str:
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        names = [line.split(":")[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
+        names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
         if names:
             return f"{names[0]}, {len(names)} cores"
     return platform.processor() or platform.machine()

@@ -2,9 +2,9 @@
 
     python -m benchmarks.layers [--rounds 40] [--only 8,128,256,8]
 
-Each contender maps (b, i, m) to (b, i, m): projections, attention, output projection, no dropout; all but x-transformers
-add biases. BertAttention is timed without the residual and norm that follow it there. "floor" is three matrix products (q, k and v
-in one) and `F.scaled_dot_product_attention` with nothing around them.
+Each contender maps (b, i, m) to (b, i, m): projections, attention, output projection, no dropout; all but
+x-transformers add biases. BertAttention is timed without the residual and norm that follow it there. "floor" is two
+matrix products (one for q, k and v) and `F.scaled_dot_product_attention`, with nothing around them.
 """
 
 from __future__ import annotations
@@ -116,11 +116,13 @@ def main() -> None:
 def table(cells: list[dict[str, Any]]) -> str:
     """One line a cell: medians in milliseconds, then mha's ratios with their quartiles."""
     names = list(cells[0]["milliseconds"])
-    lines = [f"{'batch, length, d_model, heads':30}{'':17}" + "".join(f"{name:>15}" for name in names) + "   / best peer" + " " * 10 + "/ floor"]
+    heads = "".join(f"{name:>15}" for name in names)
+    lines = [f"{'batch, length, d_model, heads':30}{'':17}{heads}   {'/ best peer':20}   / floor"]
     for cell in cells:
         medians = "".join(f"{cell['milliseconds'][name]['median']:15.3f}" for name in names)
-        ratios = "   ".join("{:.3f} [{:.3f}, {:.3f}]".format(*cell[key]) for key in ("ratio_to_best_peer", "ratio_to_floor"))
-        lines.append(f"{str(tuple(cell['size'])):30}{cell['mask']:8}{cell['pass']:9}{medians}   {ratios}")
+        ratios = [cell["ratio_to_best_peer"], cell["ratio_to_floor"]]
+        shown = "   ".join("{:.3f} [{:.3f}, {:.3f}]".format(*ratio) for ratio in ratios)
+        lines.append(f"{tuple(cell['size'])!s:30}{cell['mask']:8}{cell['pass']:9}{medians}   {shown}")
     return "\n".join(lines)
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,22 +9,9 @@ from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, Page
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 OF_THE_PAGE = ("file:", "data:", "blob:")
-NO_CHROMIUM = (
-    "Chromium was not found, and without it nobody knows whether the pages work. Install it with "
-    "`apt-get install chromium`, or `python -m playwright install chromium`."
-)
 # A change of theme touches nothing else; axe's third rule on colour is the stricter AAA, off by default.
 COLOUR_RULES = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 GRAVE = {"serious", "critical"}
@@ -64,28 +48,6 @@ class Visit:
 
     def __str__(self) -> str:
         return f"{self.page} ({self.width} px, {self.theme})"
-
-
-def find_chromium(playwright: Playwright) -> str:
-    """A Chromium of the system or of playwright.
-
-    Raises:
-        FileNotFoundError: there is none; the message says how to get one.
-    """
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = next(filter(None, map(shutil.which, names)), None) or playwright.chromium.executable_path
-    if not Path(found).exists():
-        raise FileNotFoundError(NO_CHROMIUM)
-    return found
-
-
-@contextmanager
-def open_browser() -> Iterator[Browser]:
-    """A Chromium without a window."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(playwright), args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 def watch(page: Page, visit: Visit) -> None:

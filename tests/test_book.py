@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.built_book import broken_links, open_browser, page_names, visit_page
+from tests.built_book import broken_links, page_names, visit_page
 
 ROOT = Path(__file__).resolve().parent.parent
 HTML = ROOT / "_build" / "html"
@@ -35,7 +35,7 @@ def sources():
     return [path for pattern in SOURCES for path in ROOT.glob(pattern) if path.is_file() and path.suffix != ".pyc"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def built():
     if not STAMP.exists() or STAMP.stat().st_mtime < max(path.stat().st_mtime for path in sources()):
         command = [str(Path(sys.executable).with_name("jupyter-book")), "build", ".", "-n", "-W", "--keep-going"]
@@ -46,19 +46,13 @@ def built():
     return HTML
 
 
-@pytest.fixture(scope="session")
-def browser():
-    with open_browser() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def visits(browser, built):
     opened = [visit_page(browser, built, name, width) for name in page_names(built) for width in WIDTHS]
     return [visit for both in opened for visit in both]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def bad(browser, tmp_path_factory):
     folder = tmp_path_factory.mktemp("bad")
     (folder / "index.html").write_text(BAD_PAGE)

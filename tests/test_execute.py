@@ -130,7 +130,7 @@ def test_what_the_colab_cell_installs_is_pinned():
 
 def test_the_colab_cell_says_what_to_do_without_an_address(book, monkeypatch):
     (book / "CITATION.cff").write_text("title: a copy\n", encoding="utf-8")
-    with pytest.raises(RuntimeError, match="Put the address of the course's repository into REPOSITORY"):
+    with pytest.raises(RuntimeError, match="Put the course's address into REPOSITORY"):
         run_cell(colab_cell(book), monkeypatch, in_colab=True)
 
 

@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page
 
 from mha.view.explorer import explore
 from mha.view.explorer.codec import encode, per_cent, per_mille, quantise, tone
 
-CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 TOKENS = ["[CLS]", "the", "cat", "saw", "the", "mat", "[SEP]"]
 SOURCE = ["<s>", "it", "rained", "all", "day", "</s>"]
 TARGET = ["<s>", "den", "ganzen", "Tag"]
@@ -209,14 +208,6 @@ def test_every_odd_token_can_be_stored():
 
 
 # --- in the browser --------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

