@@ -24,7 +24,7 @@ if "google.colab" in sys.modules:
 
     REPOSITORY = "{repository}"
     if not REPOSITORY:
-        raise RuntimeError("Put the course's address into REPOSITORY, and run again.")
+        raise RuntimeError("Put the course's address into REPOSITORY, run again.")
     if not os.path.isdir("course"):
         git = ["git", "clone", "--quiet", "--depth=1", REPOSITORY, "course"]
         subprocess.run(git, check=True)

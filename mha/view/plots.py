@@ -110,13 +110,14 @@ def median_interval(values: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.
     return np.median(ordered, axis=0), ordered[outside - 1], ordered[-outside]
 
 
-def spread(ax: Axes, x: ArrayLike, values: ArrayLike, label: str) -> Line2D:
+def spread(ax: Axes, x: ArrayLike, values: ArrayLike, label: str, **style: Any) -> Line2D:
     """Draw the median over seeds as a line and its interval (`median_interval`) as a band in the same colour.
 
     Args:
         ax: where to draw.
         x: (n,), what was varied.  values: (n_seeds, n), what was measured.
         label: the name of the line in the legend.
+        style: color, linestyle and the like, where the style sheet's next ones will not do.
     Returns:
         The line.
     Raises:
@@ -126,6 +127,6 @@ def spread(ax: Axes, x: ArrayLike, values: ArrayLike, label: str) -> Line2D:
     if x.ndim != 1 or values.ndim != 2 or values.shape[1] != len(x):
         raise ValueError(f"values must have shape (n_seeds, n) and x (n,), got {values.shape} and {x.shape}")
     median, low, high = median_interval(values)
-    (line,) = ax.plot(x, median, marker="o", label=label)
+    (line,) = ax.plot(x, median, **{"marker": "o", "label": label} | style)
     ax.fill_between(x, low, high, color=line.get_color(), alpha=0.22, linewidth=0)
     return line
