@@ -186,7 +186,7 @@ class Claim:
         rows = "".join(
             f'<tr><th scope="row" style="{CELL}font-weight:normal">{html.escape(f.named())}</th>'
             + "".join(
-                f'<td style="{CELL}">{html.escape(x)}</td>' for x in (f.numbers(), f.criterion, OUTCOMES[f.outcome])
+                f'<td style="{CELL}">{_unbroken(x)}</td>' for x in (f.numbers(), f.criterion, OUTCOMES[f.outcome])
             )
             + "</tr>"
             for f in self.figures
@@ -211,6 +211,11 @@ class Claim:
             "figures": [_record(figure) for figure in self.figures],
         }
         return {"text/plain": repr(self), "text/html": self._repr_html_(), MIME_TYPE: record}
+
+
+def _unbroken(text: str) -> str:
+    """Escaped, and with no line break within "n = 8" or "1e-12"."""
+    return html.escape(text).replace("n = ", "n\u00a0=\u00a0").replace("e-", "e\u2011")
 
 
 def _float64(x: Any) -> NDArray[np.float64]:
