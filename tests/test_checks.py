@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import pkgutil
 import warnings
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 import mha.checks
-from mha.checks.diagnosis import Exercise, Mistake, Trial, examine
+from mha.checks.diagnosis import Exercise, Feedback, Mistake, Trial, examine
 
 PARTS = [
     module
@@ -27,6 +28,13 @@ MISTAKES = [
     for part in PARTS
     for name, exercise in part.EXERCISES.items()
     for mistake in exercise.mistakes
+]
+VARIANTS = [
+    pytest.param(part, name, mistake, answer, id=f"{name}.{mistake.key}.{n}")
+    for part in PARTS
+    for name, exercise in part.EXERCISES.items()
+    for mistake in exercise.mistakes
+    for n, answer in enumerate(mistake.also)
 ]
 RESERVED = {"correct", "unfinished", "not-a-function", "raises", "type", "count", "shape", "nan", "different"} | {
     "changes-its-argument"
@@ -69,6 +77,13 @@ def test_each_mistake_gets_its_own_diagnosis(part, name, mistake):
     assert mistake.message in feedback.message
 
 
+@pytest.mark.parametrize(("part", "name", "mistake", "answer"), VARIANTS)
+def test_other_ways_to_a_mistake_are_wrong_and_have_a_diagnosis(part, name, mistake, answer):
+    feedback = getattr(part, name)(answer)
+    assert not feedback.ok
+    assert feedback.diagnosis in {m.key for m in part.EXERCISES[name].mistakes}
+
+
 @pytest.mark.parametrize(("part", "name"), EXERCISES)
 def test_tables_are_well_formed(part, name):
     exercise = part.EXERCISES[name]
@@ -85,7 +100,7 @@ def test_a_trial_has_a_different_length_for_each_axis_and_is_exact_in_float32(pa
         arrays = [x for x in trial.inputs.values() if isinstance(x, np.ndarray)]
         lengths = {length for x in arrays for length in x.shape}
         assert all(len(set(x.shape)) == x.ndim for x in arrays)
-        assert lengths <= {2, 3, 5, 7, 11, 13}
+        assert lengths <= {2, 3, 5, 7, 11, 13} | {6, 10}  # twice a prime where channels come in pairs
         for x in arrays:
             np.testing.assert_array_equal(x.astype(np.float32).astype(x.dtype), x)
 
@@ -99,7 +114,7 @@ def test_a_thousandth_off_is_wrong(part, name, where):
         answer = exercise.right(*inputs)
         answer = answer if isinstance(answer, tuple) else (answer,)
         last = answer[-1].copy()
-        at = np.unravel_index(np.argmax(last), last.shape) if where == "largest" else ...
+        at = np.unravel_index(np.argmax(np.abs(last)), last.shape) if where == "largest" else ...
         last[at] *= 1.001
         return (*answer[:-1], last) if len(answer) > 1 else last
 
@@ -128,10 +143,18 @@ def test_single_precision_is_right_and_half_is_not(part, name):
 
 
 def test_single_precision_in_a_double_array_is_said():
+    third = Exercise(("third",), lambda x: x / 3, DOUBLE.trials, ())
+    feedback = examine(lambda x: (x / 3).astype(np.float32).astype(np.float64), third)
+    assert feedback.ok
+    assert feedback.message.endswith("agrees to single precision only: some step of it computes in float32.")
+    assert "single precision" not in examine(lambda x: (x / 3).astype(np.float32), third).message
+
+
+def test_a_small_number_added_is_not_put_down_to_float32_alone():
     feedback = examine(lambda x: (x * np.float64(2)) * (1 + 1e-7), DOUBLE)
     assert feedback.ok
     assert "single precision only" in feedback.message
-    assert "single precision" not in examine(lambda x: (2 * x).astype(np.float32), DOUBLE).message
+    assert feedback.message.endswith("or adds a small number such as 1e-6 that the formula does not have.")
 
 
 @pytest.mark.parametrize(
@@ -170,6 +193,69 @@ def test_an_exception_is_told_with_the_line_and_the_call():
     assert "keepdims=True" in feedback.message
 
 
+def norm_over_rows(x):
+    return x * np.linalg.norm(x.T, axis=0)
+
+
+def norm_with_an_axis_too_many(x):
+    return x * np.linalg.norm(x.T, axis=-1)[:, None]
+
+
+def no_reduction(x):
+    return x - x.T
+
+
+def sum_that_keeps_its_axis(x):
+    return x - np.sum(x[:, 0], axis=-1, keepdims=True) - x[:, 0]
+
+
+def sum_one_line_before(x):
+    total = np.sum(np.exp(x), axis=-1)
+    scaled = x
+    return scaled / total
+
+
+NEUTRAL = "from the right: two axes fit if they are equal or one of them is 1."
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (sum_one_line_before, "A max or sum over an axis drops that axis; keepdims=True keeps it."),
+        (norm_over_rows, "keepdims=True keeps it."),
+        (norm_with_an_axis_too_many, "An axis was added that is not needed: (5,) would fit (3, 5), (5, 1) does not."),
+        (no_reduction, f"Compare the shapes (3, 5) and (5, 3) {NEUTRAL}"),
+        (lambda x: x + x.sum(-1)[:2], f"Compare the shapes (3, 5) and (2,) {NEUTRAL}"),
+        (sum_that_keeps_its_axis, f"Compare the shapes (3, 5) and (3,) {NEUTRAL}"),
+        (lambda x: x @ x, "is a transpose missing? Or are the two in the wrong order?"),
+        (lambda x: np.dot(x, x), "is a transpose missing? Or are the two in the wrong order?"),
+        (lambda x: math.exp(x), "The functions of math take one number: np.exp and np.sqrt take arrays."),
+        (lambda x: max(x), "Python's own max, if, and, or look at one number"),
+        (lambda x: x.exp(), "You are given NumPy arrays: write np.exp(…)."),
+        (lambda x: x.softmax(-1), "torch.as_tensor turns them into tensors."),
+        (lambda x: x.sum(dim=-1), "NumPy calls it axis."),
+        (lambda x: x.sum(-1, keepdim=True), "NumPy calls it keepdims."),
+        (lambda x: x.sum(2), "axis=-1 is the last axis, however many there are."),
+    ],
+)
+def test_the_hint_fits_the_exception(answer, hint):
+    feedback = examine(answer, DOUBLE)
+    assert feedback.diagnosis == "raises"
+    assert feedback.message.endswith(hint) or (hint.startswith("Python") and hint in feedback.message)
+    assert ("keepdims=True" in feedback.message.split("called with")[1]) == ("keepdims=True" in hint)
+
+
+def test_an_exception_without_a_hint_and_a_long_line():
+    def long_line(x):
+        raise ZeroDivisionError("this is said in a line that is longer than anybody wants to read in a message, so it is cut")  # fmt: skip # noqa: E501
+
+    feedback = examine(long_line, DOUBLE)
+    assert feedback.message.endswith("…` when called with x (3, 5).")
+    line = feedback.message.split("`")[1]
+    assert line.startswith('raise ZeroDivisionError("this is said')
+    assert len(line) == 121
+
+
 def test_an_exception_inside_a_library_points_at_the_learners_line():
     feedback = examine(lambda x: np.linalg.inv(x), DOUBLE)
     assert "LinAlgError" in feedback.message
@@ -200,11 +286,13 @@ def test_keyboard_interrupt_is_not_swallowed():
         (lambda x: (2 * x, x), "count", "return twice (3, 5); got a tuple of 2"),
         (lambda x: (2 * x).T, "shape", "expected twice (3, 5), got (5, 3): its axes are swapped"),
         (lambda x: 2 * x[0], "shape", "an axis is missing"),
+        (lambda x: x.sum(), "shape", "expected twice (3, 5), got (): that is a single number"),
         (lambda x: 2 * x[None], "shape", "an axis too many"),
         (lambda x: 2 * x[:, :4], "shape", "an axis has the wrong length"),
         (lambda x: np.where(x == 8, np.nan, 2 * x), "nan", "in 1 of 15 places, first at [1, 2]"),
         (lambda x: 2 * x + (x == 9), "different", "at [1, 3]: got 19, expected 18. Seen on small numbers"),
         (lambda x: 2 * x + (x == -9), "different", "at [1, 1]: got -17, expected -18. Seen on negative numbers"),
+        (lambda x: 2 * x + 0.001 * (x == 15), "different", "at [2, 4]: got 30.001, expected 30. Seen on"),
         (lambda x: x > 0, "different", "at [2, 4]: got 1, expected 30"),
     ],
 )
@@ -223,6 +311,11 @@ def test_an_answer_nobody_foresaw_is_described(answer, diagnosis, phrase):
         (lambda x: (x.sum(-1), x / 2), "half", "in doubles, this is half."),
         (lambda x: (x.sum(-1) / 2, 2 * x), "half", "in sums, this is half."),
         (lambda x: (x.sum(-1), 3 * x), "different", "; sums is right. Mind the remark."),
+        (
+            lambda x: (3 * x.sum(-1), 2 * x[0]),
+            "shape",
+            "expected doubles (3, 5), got (5,): an axis is missing; sums, where",
+        ),
     ],
 )
 def test_two_arrays(answer, diagnosis, phrase):
@@ -237,6 +330,25 @@ def test_of_two_wrong_arrays_the_last_is_looked_up_first():
         feedback = examine(lambda x: (x.sum(-1) / 3, x / 2), Exercise(PAIR.returns, PAIR.right, PAIR.trials, mistakes))
         assert feedback.diagnosis == "half"
         assert feedback.message.startswith("in doubles, this is half.")
+
+
+def test_a_mistake_that_says_an_array_is_right_is_not_the_diagnosis_where_it_is_wrong():
+    raw = Mistake("raw", lambda x: (x.sum(-1), x), "sums is right, doubles is x.")
+    swapped = Mistake("swapped", lambda x: (2 * x, x.sum(-1)), "the two have changed places.")
+    pair = Exercise(PAIR.returns, PAIR.right, PAIR.trials, (raw, swapped))
+    assert examine(lambda x: (x.sum(-1), x), pair).diagnosis == "raw"
+    assert examine(lambda x: (x.sum(-1) + 1, x), pair).diagnosis == "different"
+    assert examine(lambda x: (2 * x, x.sum(-1)), pair).diagnosis == "swapped"
+    assert examine(lambda x: (x.sum(-1), x.sum(-1)), pair).diagnosis == "shape"
+    halved = examine(lambda x: (x.sum(-1) / 2, x[0]), PAIR)
+    assert halved.diagnosis == "shape"
+
+
+def test_another_way_to_a_mistake_gets_its_message():
+    mistake = Mistake("scaled", lambda x: 3 * x, "not by that number.", also=(lambda x: 5 * x,))
+    several = Exercise(DOUBLE.returns, DOUBLE.right, DOUBLE.trials, (mistake,))
+    assert examine(lambda x: 5 * x, several).diagnosis == "scaled"
+    assert examine(lambda x: 7 * x, several).diagnosis == "different"
 
 
 def test_a_mistake_that_an_earlier_trial_rules_out_is_not_the_diagnosis():
@@ -258,6 +370,7 @@ def test_changing_an_argument_is_told_once_the_answer_is_right():
     feedback = examine(in_place, DOUBLE)
     assert feedback.diagnosis == "changes-its-argument"
     assert "changes x in place" in feedback.message
+    assert "x -= … and x[…] = … write into the old one" in feedback.message
     np.testing.assert_array_equal(DOUBLE.trials[0].inputs["x"].ravel()[:3], [1.0, 2.0, 3.0])
 
 
@@ -279,6 +392,10 @@ def test_what_is_shown_is_stable_and_escaped():
     assert repr(feedback).startswith("Not yet right: your function raised ValueError: <script>")
     assert "&lt;script&gt;" in feedback._repr_html_()
     assert "<script>" not in feedback._repr_html_()
+    infinity = Feedback(False, "x", "fill with -np.inf, that is -inf, not with -information")
+    assert infinity._repr_html_().count('<span style="white-space:nowrap">-') == 2
+    assert '<span style="white-space:nowrap">-np.inf</span>, that is <span' in infinity._repr_html_()
+    assert repr(infinity) == "Not yet right: fill with -np.inf, that is -inf, not with -information"
     assert repr(examine(unsafe, DOUBLE)) == repr(feedback)
     assert repr(examine(DOUBLE.right, DOUBLE)) == (
         "Correct: equal to the float64 reference on small numbers and negative numbers."

@@ -187,6 +187,14 @@ def naive(s):
     return np.exp(s) / np.exp(s).sum(-1, keepdims=True)
 
 
+def over(exponentials, small):
+    return exponentials / (exponentials.sum(-1, keepdims=True) + small)
+
+
+def softmax_exponentials(s):
+    return np.exp(s - s.max(-1, keepdims=True))
+
+
 def attend(q, k, v, weigh=softmax_shifted, scale=None):
     weights = weigh(q @ k.T / (np.sqrt(q.shape[1]) if scale is None else scale))
     return weights @ v, weights
@@ -204,6 +212,10 @@ def kernel(x, p, h, power=2.0, scale=None):
     return scipy.special.softmax(-(distance**power) / (2 * h * h if scale is None else scale), axis=1)
 
 
+def squares(x, p):
+    return ((x[:, None] - p) ** 2).sum(-1)
+
+
 def masked_then_renormalised(q, k, v, m):
     weights = attend(q, k, v)[1] * m
     weights = (
@@ -212,6 +224,14 @@ def masked_then_renormalised(q, k, v, m):
         else (weights / weights.sum(-1, keepdims=True))
     )
     return weights @ v, weights
+
+
+def zeros_without_keys(e, m):
+    return np.where(m.any(-1, keepdims=True), e / e.sum(-1, keepdims=True), 0.0)
+
+
+def zeros_for_nan(e, m):
+    return np.nan_to_num(e / e.sum(-1, keepdims=True))
 
 
 def swapped_axes(s):
@@ -226,13 +246,52 @@ WRONG = [
     (check.softmax, naive, "overflows", "large ones give NaN"),
     (check.softmax, lambda s: naive(s - np.max(s)), "global-shift", "the largest of all scores"),
     (check.softmax, lambda s: s / s.sum(-1, keepdims=True), "no-exponential", "without exp"),
-    (check.softmax, scipy.special.log_softmax, "different", "The rows of weights sum to"),
+    (check.softmax, scipy.special.log_softmax, "different", "Each row of weights sums to something between"),
     (check.softmax, lambda s: scipy.special.log_softmax(s, -1), "log", "log-softmax"),
     (check.softmax, lambda s: torch.tensor(s).softmax(1), "axis-1", "axis=-1"),
     (check.softmax, scipy.special.expit, "sigmoid", "squashed on its own"),
     (check.softmax, lambda s: np.exp(s) / np.exp(s).sum(-1), "raises", "keepdims=True keeps it"),
     (check.softmax, lambda s: s.softmax(-1), "raises", "torch.as_tensor"),
-    (check.softmax, lambda s: np.exp2(s) / np.exp2(s).sum(-1, keepdims=True), "different", "sums to 1, as it should"),
+    (check.softmax, lambda s: np.exp2(s) / np.exp2(s).sum(-1, keepdims=True), "base", "not e: use np.exp"),
+    (check.softmax, lambda s: 2.718**s / (2.718**s).sum(-1, keepdims=True), "base", "not e: use np.exp"),
+    (check.softmax, lambda s: np.abs(s) / np.abs(s).sum(-1, keepdims=True), "different", "sums to 1, as it should"),
+    (check.softmax, lambda s: naive(s - s.mean(-1, keepdims=True)), "mean-shift", "you subtract the mean of a row"),
+    (check.softmax, lambda s: naive(s - s.min(-1, keepdims=True)), "smallest-shift", "you subtract the smallest score"),
+    (check.softmax, lambda s: naive(s - np.abs(s).max(-1, keepdims=True)), "size-shift", "largest absolute value"),
+    (check.softmax, lambda s: naive(s / s.max(-1, keepdims=True)), "divided-by-largest", "divided by the largest"),
+    (check.softmax, lambda s: naive(s / s.max()), "divided-by-largest", "subtract it"),
+    (check.softmax, lambda s: naive(np.clip(s, -700, 700)), "clipped", "beyond the limit get equal weights"),
+    (check.softmax, lambda s: naive(np.clip(s, -30, 30)), "clipped", "the scores are cut off"),
+    (check.softmax, lambda s: naive(np.minimum(s, 100)), "clipped-above", "every exp vanishes"),
+    (check.softmax, lambda s: np.nan_to_num(naive(s)), "overflow-hidden", "which a guard against 0/0 hides"),
+    (check.softmax, lambda s: over(np.exp(s), 1e-9), "overflow-hidden", "rows of zeros or NaN"),
+    (check.softmax, lambda s: over(np.exp(s - s.max()), 1e-9), "global-shift", "one far below another gives 0/0"),
+    (
+        check.softmax,
+        lambda s: np.exp(s) / np.exp(s).max(-1, keepdims=True),
+        "shifted-not-normalised",
+        "weight of each row is 1",
+    ),
+    (check.softmax, lambda s: np.exp(s) / np.exp(s).mean(-1, keepdims=True), "over-mean", "divided by their mean"),
+    (check.softmax, lambda s: np.exp(s) / s.sum(-1, keepdims=True), "over-sum-of-scores", "by the sum of the scores"),
+    (check.softmax, lambda s: np.sqrt(naive(2 * s)), "unit-length", "squares of the weights sum to 1"),
+    (check.softmax, lambda s: naive(np.abs(s)), "sizes", "without abs"),
+    (
+        check.softmax,
+        lambda s: np.exp(s) / np.exp(s - s.max(-1, keepdims=True)).sum(-1, keepdims=True),
+        "half-shifted",
+        "on one side of the fraction line only",
+    ),
+    (check.softmax, lambda s: over(softmax_exponentials(s), 1e-3), "different", "Is a small number added to the sum"),
+    (check.softmax, lambda s: over(softmax_exponentials(s), 1e-3), "different", "between 0.999482 and 0.99962, and"),
+    (
+        check.softmax,
+        lambda s: 0.5 * softmax_shifted(s),
+        "different",
+        "Each row of weights sums to 0.5, and should sum to 1. Seen",
+    ),
+    (check.softmax, lambda s: naive(s - s.sum(-1, keepdims=True)), "nan", "first at [0, 0]. Seen on large scores"),
+    (check.softmax, lambda s: np.exp(s) / np.exp(s).sum(2, keepdims=True), "raises", "axis=-1 is the last axis"),
     (check.attention, lambda q, k, v: attend(q, k, v, scale=1), "unscaled", "without the scale"),
     (check.attention, lambda q, k, v: attend(q, k, v, scale=q.shape[1]), "divides-by-d", "its square root"),
     (check.attention, lambda q, k, v: attend(q, k, v, scale=5**-0.5), "multiplies-by-root-d", "divide by it"),
@@ -244,7 +303,55 @@ WRONG = [
     (check.attention, lambda q, k, v: attend(q, k, k), "keys-for-values", "they average the keys"),
     (check.attention, lambda q, k, v: attend(q, k.reshape(5, 7).T, v), "reshaped-keys", "its numbers are shuffled"),
     (check.attention, lambda q, k, v: attend(q, k, v)[0], "count", "weights (3, 7); got one array, (3, 2)"),
-    (check.attention, lambda q, k, v: attend(q, k, v, scale=5**0.5), "different", "Seen on other sizes"),
+    (check.attention, lambda q, k, v: attend(q, k, v, scale=5**0.5), "fixed-width", "by √5 whatever the width"),
+    (
+        check.attention,
+        lambda q, k, v: attend(q, k, v, scale=2),
+        "different",
+        "look at the weights. Seen on small scores",
+    ),
+    (
+        check.attention,
+        lambda q, k, v: attend(q, k, v, lambda s: naive(s - s.mean(-1, keepdims=True))),
+        "mean-shift",
+        "mean",
+    ),
+    (
+        check.attention,
+        lambda q, k, v: attend(q, k, v, lambda s: naive(s - s.min(-1, keepdims=True))),
+        "smallest-shift",
+        "smallest",
+    ),
+    (
+        check.attention,
+        lambda q, k, v: attend(q, k, v, lambda s: naive(s - abs(s).max(-1, keepdims=True))),
+        "size-shift",
+        "without abs",
+    ),
+    (
+        check.attention,
+        lambda q, k, v: attend(q, k, v, lambda s: np.nan_to_num(naive(s))),
+        "overflow-hidden",
+        "zeros or NaN",
+    ),
+    (
+        check.attention,
+        lambda q, k, v: attend(q, k, v, lambda s: over(np.exp(s - s.max()), 1e-9)),
+        "global-shift",
+        "0/0",
+    ),
+    (check.attention, lambda q, k, v: attend(q, k, v, lambda s: naive(s * np.log(2))), "base", "use np.exp"),
+    (check.attention, lambda q, k, v: attend(q, k, v, softmax_exponentials), "not-normalised", "sum to anything"),
+    (check.attention, lambda q, k, v: attend(q, k, v)[:1] * 2, "out-twice", "you return out twice"),
+    (check.attention, lambda q, k, v: attend(q, k, v)[1:] * 2, "weights-twice", "you return the weights twice"),
+    (
+        check.attention,
+        lambda q, k, v: (v[:3], q @ k.T / 5**0.5),
+        "no-softmax",
+        "in weights, these weights are the scores",
+    ),
+    (check.attention, lambda q, k, v: (v[:3], attend(q, k, v)[1].T), "shape", "its axes are swapped; out, where"),
+    (check.attention, lambda q, k, v: v @ attend(q, k, v)[1], "raises", "Or are the two in the wrong order?"),
     (
         check.attention,
         lambda q, k, v: (attend(q, k, v)[0], attend(q, k, v, scale=1)[1]),
@@ -271,13 +378,13 @@ WRONG = [
         check.masked_attention,
         lambda q, k, v, m: masked(q, k, v, lambda s: np.where(m, s, -np.inf)),
         "nan-row",
-        "which is 0/0",
+        "gives NaN (from 0/0, or from -inf minus -inf)",
     ),
     (
         check.masked_attention,
         lambda q, k, v, m: masked(q, k, v, lambda s: np.where(m, s, -1e9)),
         "uniform-row",
-        "weighs all keys alike",
+        "gets equal weights over all keys: make its weights and out zero",
     ),
     (
         check.masked_attention,
@@ -289,9 +396,100 @@ WRONG = [
         check.masked_attention,
         lambda q, k, v, m: masked(q, k, v, lambda s: s + (1 - m) * -np.inf),
         "zero-times-infinity",
-        "0 * -inf is NaN",
+        "0 * -inf and inf - inf",
     ),
-    (check.masked_attention, masked_then_renormalised, "renormalised", "Put -inf into the scores before"),
+    (
+        check.masked_attention,
+        lambda q, k, v, m: attend(q, k, v, lambda s: naive((x := np.where(m, s, -np.inf)) - x.mean(-1, keepdims=True))),
+        "zero-times-infinity",
+        "never its mean or smallest",
+    ),
+    (check.masked_attention, masked_then_renormalised, "renormalised", "mask before the softmax"),
+    *(
+        (
+            check.masked_attention,
+            lambda q, k, v, m, weigh=weigh, end=end: attend(q, k, v, lambda s: end(weigh(s, m), m)),
+            diagnosis,
+            phrase,
+        )
+        for weigh, end, diagnosis, phrase in (
+            (
+                lambda s, m: softmax_shifted(s) * m,
+                lambda e, m: over(e, 1e-12),
+                "renormalised",
+                "pushes the allowed ones",
+            ),
+            (lambda s, m: softmax_shifted(s) * m, zeros_without_keys, "renormalised", "with -inf in the scores"),
+            (lambda s, m: softmax_shifted(s) * m, zeros_for_nan, "renormalised", "with a large score"),
+            (lambda s, m: np.exp(s) * m, zeros_without_keys, "overflows", "large ones give NaN"),
+            (lambda s, m: np.where(m, np.exp(s), 0), zeros_without_keys, "overflows", "large ones give NaN"),
+            (lambda s, m: np.exp(s) * m, zeros_for_nan, "overflow-hidden", "a guard against 0/0 hides"),
+            (lambda s, m: np.exp(s) * m, lambda e, m: over(e, 1e-12), "overflow-hidden", "rows of zeros or NaN"),
+            (lambda s, m: np.where(m, np.exp(s), 0), zeros_for_nan, "overflow-hidden", "exp overflows above 709"),
+            (lambda s, m: np.exp(np.where(m, s, -np.inf) - s[m].max()), zeros_without_keys, "global-shift", "0/0"),
+            (lambda s, m: np.exp(np.where(m, s, -np.inf) - s[m].max()), zeros_for_nan, "global-shift", "0/0"),
+        )
+    ),
+    *(
+        (
+            check.masked_attention,
+            lambda q, k, v, m, fill=fill, end=end: attend(q, k, v, lambda s: end(softmax_shifted(fill(s, m)), m)),
+            "fill-not-low-enough",
+            "a forbidden key still takes weight. Use -inf",
+        )
+        for fill, end in (
+            (lambda s, m: np.where(m, s, -3), lambda w, m: w),
+            (lambda s, m: np.where(m, s, -10), lambda w, m: w),
+            (lambda s, m: s - 10 * ~m, lambda w, m: w),
+            (lambda s, m: np.where(m, s, -10), lambda w, m: w * m),
+            (lambda s, m: np.where(m, s, -30), lambda w, m: w * m.any(-1, keepdims=True)),
+            (lambda s, m: np.where(m, s, -100), lambda w, m: w * m.any(-1, keepdims=True)),
+            (lambda s, m: np.where(m, s, -100), lambda w, m: w * m),
+            (lambda s, m: s - 100 * ~m, lambda w, m: w * m.any(-1, keepdims=True)),
+        )
+    ),
+    (
+        check.masked_attention,
+        lambda q, k, v, m: masked(q, k, v, lambda s: np.where(m.any(-1, keepdims=True), np.where(m, s, -np.inf), 0)),
+        "uniform-row",
+        "gets equal weights over all keys",
+    ),
+    (
+        check.masked_attention,
+        lambda q, k, v, m: masked(q, k, v, lambda s: s * np.where(m, 1, -np.inf)),
+        "scores-times-infinity",
+        "is +inf",
+    ),
+    (
+        check.masked_attention,
+        lambda q, k, v, m: attend(q, k, v, lambda s: np.where(m, softmax_shifted(s), -np.inf)),
+        "weights-filled",
+        "fill the scores before it",
+    ),
+    (
+        check.masked_attention,
+        lambda q, k, v, m: masked(q, k, v, lambda s: np.where(m[0], s, -np.inf)),
+        "one-row-for-all",
+        "use row i of attn_mask",
+    ),
+    (
+        check.masked_attention,
+        lambda q, k, v, m: masked(q, k, v, lambda s: s + m),
+        "mask-added",
+        "equals adding the mask",
+    ),
+    (
+        check.masked_attention,
+        lambda q, k, v, m: (1.001 * masked_where(q, k, v, m)[0], masked_where(q, k, v, m)[1]),
+        "different",
+        "weights is right. Each row of weights sums to 1, as it should.",
+    ),
+    (
+        check.masked_attention,
+        lambda q, k, v, m: (masked_where(q, k, v, m)[0] + (not m.any(-1).all()), masked_where(q, k, v, m)[1]),
+        "different",
+        "weights is right. Each row of weights that has a key to attend to sums to 1, as it should.",
+    ),
     (check.masked_attention, lambda q, k, v, m: masked_where(q, k, v, m.T), "raises", "attn_mask (3, 7)"),
     (check.contribution, lambda w, v: w, "weights-alone", "the weights alone"),
     (check.contribution, lambda w, v: w[:, :, None] * v, "no-length", "take the length of each"),
@@ -300,6 +498,70 @@ WRONG = [
     (check.contribution, lambda w, v: np.square(w[..., None] * v).sum(2), "squared", "take the root"),
     (check.contribution, lambda w, v: w * np.abs(v).sum(1), "sum-of-sizes", "the L1 norm"),
     (check.contribution, lambda w, v: (w * np.linalg.norm(v, axis=1)).T, "shape", "its axes are swapped"),
+    (
+        check.contribution,
+        lambda w, v: w * np.linalg.norm(v),
+        "whole-matrix",
+        "length of the whole matrix v: add axis=-1",
+    ),
+    (check.contribution, lambda w, v: (w[:, :, None] * v).mean(-1), "mean-entry", "averaged with their signs"),
+    (check.contribution, lambda w, v: w * np.abs(v).mean(-1), "mean-size", "the sizes of the entries are averaged"),
+    (check.contribution, lambda w, v: w @ np.linalg.norm(v, axis=-1), "summed", "@ sums over the keys"),
+    (check.contribution, lambda w, v: w * v.max(-1), "largest-entry", "this is the largest entry"),
+    (
+        check.contribution,
+        lambda w, v: w * np.linalg.norm(v, axis=-1) / np.linalg.norm(w @ v, axis=-1)[:, None],
+        "over-length-of-output",
+        "by the length of the output",
+    ),
+    (check.contribution, lambda w, v: np.sqrt((w[..., None] * v**2).mean(-1)), "different", "where it is furthest off"),
+    (
+        check.contribution,
+        lambda w, v: np.sqrt(((w[..., None] * v) ** 2).mean(-1)),
+        "root-mean-square",
+        "root of the mean of the squares",
+    ),
+    (check.contribution, lambda w, v: np.linalg.norm(w @ v), "shape", "got (): that is a single number"),
+    (check.contribution, lambda w, v: w * np.linalg.norm(v, axis=0), "raises", "Compare the shapes (3, 7) and (2,)"),
+    (
+        check.contribution,
+        lambda w, v: w * np.linalg.norm(v, axis=-1)[:, None],
+        "raises",
+        "(7,) would fit (3, 7), (7, 1)",
+    ),
+    *(
+        (check.kernel_weights, lambda x, p, h, e=e: softmax_shifted(e(x, p, h)), diagnosis, phrase)
+        for e, diagnosis, phrase in (
+            (lambda x, p, h: x @ p.T, "dot-product", "the scores are dot products"),
+            (lambda x, p, h: x @ p.T / x.shape[1] ** 0.5, "dot-product", "the scores are dot products"),
+            (lambda x, p, h: x @ p.T / h**2, "dot-product", "Expand the square"),
+            (lambda x, p, h: (x @ p.T - (p**2).sum(-1)) / h**2, "dot-product-bias", "in the wrong proportion"),
+            (lambda x, p, h: (x @ p.T - (p**2).sum(-1)) / (2 * h**2), "dot-product-bias", "x·p - |p|² / 2"),
+            (lambda x, p, h: (x @ p.T + (p**2).sum(-1) / 2) / h**2, "dot-product-sign", "a sign is wrong"),
+            (lambda x, p, h: -squares(x, p) / (2 * h**2 * x.shape[1] ** 0.5), "root-d", "a stray √d"),
+            (lambda x, p, h: -squares(x, p) / x.shape[1] / (2 * h**2), "mean-over-d", "not averaged"),
+            (lambda x, p, h: (x @ p.T - (p**2).sum(-1) / 2) / (2 * h**2), "two-squared", "half its size"),
+            (lambda x, p, h: -h * squares(x, p), "times-bandwidth", "the bandwidth multiplies, it should divide"),
+            (lambda x, p, h: -squares(x, p), "bandwidth-ignored", "the bandwidth has no effect"),
+            (lambda x, p, h: -np.sqrt(squares(x, p)) / h, "distance-not-squared", "the distance is not squared"),
+            (lambda x, p, h: -((x[:, None] - p) ** 2).sum(1) / (2 * h**2), "over-points", "summed over the points"),
+        )
+    ),
+    *(
+        (check.kernel_weights, lambda x, p, h, weigh=weigh: weigh(-squares(x, p) / (2 * h**2)), diagnosis, phrase)
+        for weigh, diagnosis, phrase in (
+            (naive, "underflows", "Subtract each row's largest exponent before exp"),
+            (lambda e: over(np.exp(e), 1e-9), "zero-rows", "Subtract each row's largest exponent before exp"),
+            (lambda e: naive(e - e.max()), "global-shift", "the largest of all exponents"),
+            (lambda e: np.nan_to_num(naive(e - e.max())), "global-shift", "the largest of all exponents"),
+            (lambda e: naive(e - e.min(-1, keepdims=True)), "wrong-shift", "the mean or the smallest"),
+            (lambda e: naive(e - e.mean(-1, keepdims=True)), "wrong-shift", "the mean or the smallest"),
+            (lambda e: np.exp(e) / np.exp(e).sum(), "whole-array", "all weights together sum to 1"),
+            (lambda e: np.exp(e) / e.shape[1], "not-normalised", "divide each row by its sum"),
+            (softmax_exponentials, "shifted-not-normalised", "the largest weight of each row is 1"),
+        )
+    ),
+    (check.kernel_weights, lambda x, p, h: x - p.T, "raises", "Compare the shapes (3, 5) and (5, 7)"),
     (check.kernel_weights, lambda x, p, h: kernel(x, p, h, power=1), "distance-not-squared", "not squared"),
     (check.kernel_weights, lambda x, p, h: kernel(x, p, h, scale=h * h), "no-two", "the 2 is missing"),
     (
@@ -339,6 +601,20 @@ def test_wrong_answers_are_told_what_is_wrong(judge, answer, diagnosis, phrase):
 def test_each_check_meets_six_wrong_answers_with_a_diagnosis_each(name):
     diagnoses = [diagnosis for judge, _, diagnosis, _ in WRONG if judge is getattr(check, name)]
     assert len(set(diagnoses)) >= 6
+
+
+def test_softmax_with_a_small_number_in_the_sum_is_not_put_down_to_float32_alone():
+    feedback = check.softmax(lambda s: over(softmax_exponentials(s), 1e-6))
+    assert feedback.ok
+    assert "or adds a small number such as 1e-6" in feedback.message
+    assert "or adds" not in check.softmax(softmax_hidden_float32).message
+
+
+@pytest.mark.parametrize(("judge", "answer", "diagnosis", "phrase"), WRONG)
+def test_no_message_says_the_empty_or_the_obvious(judge, answer, diagnosis, phrase):
+    message = judge(answer).message
+    for nonsense in ("between nan", "between 1 and 1", "sums to nan", "sums to 1, and should", "  ", ".."):
+        assert nonsense not in message
 
 
 def test_softmax_in_place_is_told():

@@ -8,7 +8,7 @@ is told where it differs most. Nothing is random and no answer raises.
 from __future__ import annotations
 
 import html
-import traceback
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,19 +17,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mha.checks import raised
+
 __all__ = ["Exercise", "Feedback", "Mistake", "Trial", "examine"]
 
 Function = Callable[..., Any]
 Inputs = Mapping[str, Any]
 Outputs = tuple[NDArray[Any], ...]
 
+_UNBROKEN = r'<span style="white-space:nowrap">\g<0></span>'
+
 SINGLE_ATOL = 1e-6
-ERROR_HINTS = (
-    ("could not be broadcast", "A max or sum over an axis drops that axis; keepdims=True keeps it."),
-    ("mismatch in its core dimension", "A matrix product needs the inner axes to agree: is a transpose missing?"),
-    ("not aligned", "A matrix product needs the inner axes to agree: is a transpose missing?"),
-    ("must be Tensor", "You are given NumPy arrays: torch.as_tensor turns them into tensors."),
-    ("'numpy.ndarray' object has no attribute", "You are given NumPy arrays: torch.as_tensor turns them into tensors."),
+FLOAT32 = " It agrees to single precision only: some step of it computes in float32."
+COARSE = (
+    " It agrees to single precision only: some step of it computes in float32, "
+    "or adds a small number such as 1e-6 that the formula does not have."
 )
 
 
@@ -50,11 +52,17 @@ class Trial:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A wrong answer that learners give: its key, the function that gives it, and what to tell them."""
+    """A wrong answer that learners give.
+
+    Args:
+        key: its name.  answer: the function that gives it.  message: what to tell them.
+        also: further functions whose wrong numbers deserve the same message.
+    """
 
     key: str
     answer: Function
     message: str
+    also: tuple[Function, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,7 +101,8 @@ class Feedback:
     def _repr_html_(self) -> str:
         colour = "#009E73" if self.ok else "#0072B2" if self.diagnosis == "unfinished" else "#D55E00"
         style = f"border-left:0.3em solid {colour};padding:0.2em 0.8em;color:inherit;overflow-wrap:anywhere"
-        return f'<div style="{style}"><strong>{self._heading}:</strong> {html.escape(self.message)}</div>'
+        text = re.sub(r"-(?:np\.)?inf\b", _UNBROKEN, html.escape(self.message))  # else a line ends after the minus
+        return f'<div style="{style}"><strong>{self._heading}:</strong> {text}</div>'
 
 
 class _NotRight(Exception):  # noqa: N818 (a diagnosis on its way to the learner, not an error)
@@ -115,17 +124,15 @@ def examine(fn: object, exercise: Exercise) -> Feedback:
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            double = [_judge(_callable(fn), exercise, n) for n in range(len(exercise.trials))]
+            notes = [_judge(_callable(fn), exercise, n) for n in range(len(exercise.trials))]
     except _NotRight as wrong:
         return wrong.feedback
     message = f"equal to the float64 reference on {_listed([trial.label for trial in exercise.trials])}."
-    if not all(double):
-        message += " It agrees to single precision only: some step of it computes in float32."
-    return Feedback(True, "correct", message)
+    return Feedback(True, "correct", message + next((note for note in (COARSE, FLOAT32) if note in notes), ""))
 
 
-def _judge(fn: Function, exercise: Exercise, n_passed: int) -> bool:
-    """Raises _NotRight for a wrong answer; False for a right one that claims double precision and has single."""
+def _judge(fn: Function, exercise: Exercise, n_passed: int) -> str:
+    """Raises _NotRight for a wrong answer; returns what there is to note of a right one."""
     trial = exercise.trials[n_passed]
     inputs = {name: np.copy(x) if isinstance(x, np.ndarray) else x for name, x in trial.inputs.items()}
     answer = _unpack(_call(fn, inputs, trial), exercise, trial)
@@ -138,11 +145,17 @@ def _judge(fn: Function, exercise: Exercise, n_passed: int) -> bool:
             raise _NotRight(
                 "changes-its-argument",
                 f"the answer is as it should be, but your function changes {name} in place, and its caller may need "
-                f"it. Write {name} = {name} - … rather than {name} -= …",
+                f"it. {name} = {name} - … makes a new array; {name} -= … and {name}[…] = … write into the old one.",
             )
-    claims_double = [got.dtype == np.float64 for got in answer]
-    exact = [_close(got, expected, 1e-9, 1e-12) for got, expected in zip(answer, want, strict=True)]
-    return all(e or not double for e, double in zip(exact, claims_double, strict=True))
+    return _precision_note(answer, want)
+
+
+def _precision_note(answer: Outputs, want: Outputs) -> str:
+    """What to say of arrays that claim double precision and have single, or ""."""
+    claims = [(got, expected) for got, expected in zip(answer, want, strict=True) if got.dtype == np.float64]
+    coarse = [got for got, expected in claims if not _close(got, expected, 1e-9, 1e-12)]
+    rounded = all(np.array_equal(got, got.astype(np.float32), equal_nan=True) for got in coarse)
+    return "" if not coarse else FLOAT32 if rounded else COARSE
 
 
 def _callable(fn: object) -> Function:
@@ -161,19 +174,9 @@ def _call(fn: Function, inputs: Inputs, trial: Trial) -> object:
     except NotImplementedError:
         raise _unfinished() from None
     except Exception as error:
-        text = f"{type(error).__name__}: {error}".strip()
-        line = _line(fn, error)
-        hint = next((f" {hint}" for part, hint in ERROR_HINTS if part in text), "")
-        raise _NotRight(
-            "raises", f"your function raised {text}{line} when called with {_called(trial)}.{hint}"
-        ) from None
-
-
-def _line(fn: Function, error: Exception) -> str:
-    """The last line of the learner's own source that led to the error, where it can be had."""
-    file = getattr(getattr(fn, "__code__", None), "co_filename", None)
-    lines = [frame.line for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-    return f" in `{lines[-1]}`" if lines and lines[-1] else ""
+        text, hint = raised.told(fn, error)
+        message = f"your function raised {text} when called with {_called(trial)}. {hint}".strip()
+        raise _NotRight("raises", message) from None
 
 
 def _unfinished() -> _NotRight:
@@ -230,27 +233,50 @@ def _recognise(answer: Outputs, right: list[bool], exercise: Exercise, n_passed:
 
     A mistake that would have failed one of the trials that this answer passed is not the one.
     """
-    trial, passed = exercise.trials[n_passed], exercise.trials[:n_passed]
-    table = [(m, _run(m.answer, trial)) for m in exercise.mistakes if all(_is_right(m, exercise, t) for t in passed)]
+    trial = exercise.trials[n_passed]
+    table = _table(exercise, n_passed)
     seen = f" Called with {_called(trial)}."
     for mistake, wrong in table:
         if _all_close(answer, wrong, trial):
             return _NotRight(mistake.key, f"{mistake.message}{seen}")
+    want = _run(exercise.right, trial)
+    if any(got.shape != expected.shape for got, expected in zip(answer, want, strict=True)):
+        return None  # the shape comes first
+    apart = [(mistake, wrong) for mistake, wrong in table if _tells_of_one_array(wrong, want, right, trial)]
     for n in sorted((n for n, ok in enumerate(right) if not ok), reverse=True):
-        for mistake, wrong in table:
+        for mistake, wrong in apart:
             if _close(answer[n], wrong[n], trial.single_rtol):
                 return _NotRight(mistake.key, f"in {exercise.returns[n]}, {mistake.message}{seen}")
     return None
 
 
-def _is_right(mistake: Mistake, exercise: Exercise, trial: Trial) -> bool:
-    return _all_close(_run(mistake.answer, trial), _run(exercise.right, trial), trial)
+def _table(exercise: Exercise, n_passed: int) -> list[tuple[Mistake, Outputs]]:
+    """The mistakes that get the first n_passed trials right, with what they give on the next."""
+    trial, passed = exercise.trials[n_passed], exercise.trials[:n_passed]
+    answers = [(mistake, answer) for mistake in exercise.mistakes for answer in (mistake.answer, *mistake.also)]
+    return [(m, _run(answer, trial)) for m, answer in answers if all(_is_right(answer, exercise, t) for t in passed)]
+
+
+def _tells_of_one_array(wrong: Outputs, want: Outputs, right: list[bool], trial: Trial) -> bool:
+    """Whether a mistake fits an answer that shares one array with it.
+
+    It does not if it is about the shapes or the order of the arrays, or says that an array is right that is not.
+    """
+    shapes_agree = all(w.shape == x.shape for w, x in zip(wrong, want, strict=True))
+    return shapes_agree and all(
+        ok or not _close(w, x, trial.single_rtol) for w, x, ok in zip(wrong, want, right, strict=True)
+    )
+
+
+def _is_right(answer: Function, exercise: Exercise, trial: Trial) -> bool:
+    return _all_close(_run(answer, trial), _run(exercise.right, trial), trial)
 
 
 def _describe(answer: Outputs, want: Outputs, exercise: Exercise, trial: Trial) -> _NotRight:
     """What can be said of a wrong answer that no mistake explains."""
     differences = [_difference(n, a, w) for n, a, w in zip(exercise.returns, answer, want, strict=True)]
     wrong = [d for d, a, w in zip(differences, answer, want, strict=True) if not _close(a, w, trial.single_rtol)]
+    wrong.sort(key=lambda difference: difference[0] != "shape")
     right = [n for n, d in zip(exercise.returns, differences, strict=True) if d not in wrong]
     shapes_agree = all(a.shape == w.shape for a, w in zip(answer, want, strict=True))
     remark = exercise.remark(trial.inputs, dict(zip(exercise.returns, answer, strict=True))) if shapes_agree else ""
@@ -262,7 +288,9 @@ def _describe(answer: Outputs, want: Outputs, exercise: Exercise, trial: Trial) 
 def _difference(name: str, got: NDArray[Any], want: NDArray[Any]) -> tuple[str, str]:
     if got.shape != want.shape:
         why = (
-            "its axes are swapped"
+            "that is a single number"
+            if not got.shape
+            else "its axes are swapped"
             if got.shape == want.shape[::-1]
             else "an axis is missing"
             if got.ndim < want.ndim
@@ -280,8 +308,14 @@ def _difference(name: str, got: NDArray[Any], want: NDArray[Any]) -> tuple[str, 
     coarse = " (float16 keeps three digits: use float32 or float64)" if got.dtype == np.float16 else ""
     return (
         "different",
-        f"{name}, where it is furthest off, at {list(at)}: got {got[at]:.4g}, expected {want[at]:.4g}{coarse}",
+        f"{name}, where it is furthest off, at {list(at)}: {_apart(float(got[at]), float(want[at]))}{coarse}",
     )
+
+
+def _apart(got: float, want: float) -> str:
+    """Both numbers, with as many digits as it takes to see that they differ, four at least."""
+    digits = next((n for n in range(4, 17) if f"{got:.{n}g}" != f"{want:.{n}g}"), 17)
+    return f"got {got:.{digits}g}, expected {want:.{digits}g}"
 
 
 def _called(trial: Trial) -> str:

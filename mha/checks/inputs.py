@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LARGE_RTOL", "far_rows", "mask", "numbers", "qkv", "tempting_keys"]
+__all__ = ["LARGE_RTOL", "far_key", "far_rows", "mask", "numbers", "qkv", "tempting_keys"]
 
 Array = NDArray[Any]
 LARGE_RTOL = 1e-3  # scores near 800 cost a float32 answer four of its seven digits
@@ -35,6 +35,17 @@ def far_rows(arrays: dict[str, Array]) -> dict[str, Array]:
     q, k = arrays["q"].copy(), arrays["k"].copy()
     q[:, -1], k[:, -1] = np.resize([-448.0, 0.0, 448.0], len(q)), 4.0
     return {**arrays, "q": q, "k": k}
+
+
+def far_key(arrays: dict[str, Array]) -> dict[str, Array]:
+    """`far_rows` in which query 1 scores key 2 1600 above the other keys, and query 2 scores it 1600 below them.
+
+    A softmax that subtracts a row's smallest score overflows in both rows, one that subtracts its mean in the first.
+    """
+    far = far_rows(arrays)
+    far["q"][:, -2], far["k"][:, -2] = np.resize([0.0, 448.0, -448.0], len(far["q"])), 0.0
+    far["k"][2, -2] = 8.0
+    return far
 
 
 def tempting_keys(arrays: dict[str, Array], allowed: Array) -> dict[str, Array]:

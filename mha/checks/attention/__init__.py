@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from mha.checks.attention._contribution import CONTRIBUTION
-from mha.checks.attention._dot_product import ATTENTION, MASKED_ATTENTION
+from mha.checks.attention._dot_product import ATTENTION
 from mha.checks.attention._kernel import KERNEL_WEIGHTS
+from mha.checks.attention._masked import MASKED_ATTENTION
 from mha.checks.attention._softmax import SOFTMAX
 from mha.checks.diagnosis import Feedback, examine
 

@@ -59,6 +59,32 @@ CONTRIBUTION = Exercise(
             "this is one number: np.linalg.norm without an axis takes the whole array; it needs axis=-1.",
         ),
         Mistake(
+            "whole-matrix",
+            lambda w, v: w * np.linalg.norm(v),
+            "this uses the length of the whole matrix v: add axis=-1, for the length of each v[j].",
+        ),
+        Mistake(
+            "summed",
+            lambda w, v: w @ np.linalg.norm(v, axis=-1),
+            "the contributions of a query are added up: @ sums over the keys, * does not.",
+        ),
+        Mistake(
+            "mean-entry",
+            lambda w, v: w * v.mean(-1),
+            "the entries are averaged with their signs, so they cancel: the length is the root of the sum of squares, "
+            "np.linalg.norm.",
+        ),
+        Mistake(
+            "mean-size",
+            lambda w, v: w * np.abs(v).mean(-1),
+            "the sizes of the entries are averaged: the length is the root of the sum of squares, np.linalg.norm.",
+        ),
+        Mistake(
+            "over-length-of-output",
+            lambda w, v: w * np.linalg.norm(v, axis=-1) / np.linalg.norm(w @ v, axis=-1, keepdims=True),
+            "only the last step is wrong: you divide by the length of the output.",
+        ),
+        Mistake(
             "squared",
             lambda w, v: ((w[:, :, None] * v) ** 2).sum(-1),
             "these are the squares of the lengths: take the root.",
@@ -71,7 +97,8 @@ CONTRIBUTION = Exercise(
         Mistake(
             "largest-entry",
             lambda w, v: np.abs(w[:, :, None] * v).max(-1),
-            "this is the largest entry (the maximum norm): the length is the root of the sum of squares.",
+            "this is the largest entry, not the length, which is the root of the sum of squares.",
+            also=(lambda w, v: w * v.max(-1),),
         ),
         Mistake(
             "signed-sum",
@@ -81,7 +108,7 @@ CONTRIBUTION = Exercise(
         Mistake(
             "root-mean-square",
             lambda w, v: np.sqrt(((w[:, :, None] * v) ** 2).mean(-1)),
-            "the squares are averaged: add them up.",
+            "this is the root of the mean of the squares: take the root of their sum.",
         ),
         Mistake(
             "weights-squared",

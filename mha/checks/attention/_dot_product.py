@@ -1,4 +1,4 @@
-"""Attention, without a mask and with one."""
+"""Attention without a mask, and what it shares with attention under one."""
 
 from __future__ import annotations
 
@@ -10,15 +10,21 @@ from numpy.typing import NDArray
 from mha import reference
 from mha.checks.attention._softmax import (
     GLOBAL_SHIFT,
+    NOT_BASE_E,
     OVER_QUERIES,
+    OVERFLOW_HIDDEN,
     OVERFLOWS,
+    WRONG_BASES,
+    WRONG_SHIFTS,
     global_shift,
+    guarded,
+    hidden,
     row_sums,
     sums_to_one,
     unstable,
 )
 from mha.checks.diagnosis import Exercise, Inputs, Mistake, Trial
-from mha.checks.inputs import LARGE_RTOL, far_rows, mask, numbers, qkv, tempting_keys
+from mha.checks.inputs import LARGE_RTOL, far_key, qkv
 
 Array = NDArray[Any]
 
@@ -38,28 +44,16 @@ def _rescaled(factor: Any) -> Any:
     )
 
 
-def _reweighted(weigh: Any) -> Any:
+def reweighted(weigh: Any) -> Any:
     """Attention whose weights are weigh(scores, mask if any) instead of the softmax over the last axis."""
     return lambda q, k, v, *mask: _with_values(weigh(_scores(q, k), *mask), v)
 
 
-def _refilled(fill: float) -> Any:
-    """Masked attention that puts a finite number, not -inf, where the mask forbids."""
-    return _reweighted(lambda scores, mask: reference.softmax(np.where(mask, scores, fill)))
-
-
-def _masked(scores: Array, mask: Array) -> Array:
-    return np.where(mask, scores, -np.inf)
-
-
-def _no_keys_zero(weights: Array, mask: Array) -> Array:
-    return np.where(mask.any(-1, keepdims=True), weights, 0.0)
-
-
-def _attention_remark(inputs: Inputs, outputs: Inputs) -> str:
+def attention_remark(inputs: Inputs, outputs: Inputs) -> str:
     follows = np.allclose(outputs["weights"] @ inputs["v"], outputs["out"], rtol=1e-4, atol=1e-5, equal_nan=True)
     tail = "out is your weights times v, so look at the weights." if follows else "out is not your weights times v."
-    return f"{row_sums(outputs['weights'])} Your {tail}"
+    wanted = inputs["attn_mask"].any(-1) if "attn_mask" in inputs else 1.0  # a row without keys has nothing to sum to
+    return f"{row_sums(outputs['weights'], wanted)} Your {tail}".strip()
 
 
 SHARED_MISTAKES = (
@@ -93,6 +87,11 @@ SHARED_MISTAKES = (
         _rescaled(lambda q, k, v: 1.0 / np.sqrt(v.shape[1])),
         "the scores are divided by the root of the values' width; d is the width of queries and keys.",
     ),
+    Mistake(
+        "fixed-width",
+        _rescaled(lambda q, k, v: 1.0 / np.sqrt(5)),
+        "the scores are divided by √5 whatever the width: take d from the queries, q.shape[-1].",
+    ),
 )
 
 ATTENTION = Exercise(
@@ -100,28 +99,42 @@ ATTENTION = Exercise(
     right=reference.attention,
     trials=(
         Trial("small scores", qkv(21, 3, 7, 5, 2)),
-        Trial("large scores", far_rows(qkv(24, 3, 7, 5, 2)), single_rtol=LARGE_RTOL),
+        Trial("large scores", far_key(qkv(24, 3, 7, 5, 2)), single_rtol=LARGE_RTOL),
         Trial("other sizes", qkv(27, 5, 2, 13, 11)),
     ),
     mistakes=(
         *SHARED_MISTAKES,
-        Mistake("axis-0", _reweighted(lambda s: reference.softmax(s, axis=0)), OVER_QUERIES),
+        Mistake("axis-0", reweighted(lambda s: reference.softmax(s, axis=0)), OVER_QUERIES),
         Mistake(
             "whole-array",
-            _reweighted(lambda s: sums_to_one(np.exp(s - s.max()), axis=None)),
+            reweighted(lambda s: sums_to_one(np.exp(s - s.max()), axis=None)),
             "all weights together sum to 1, each row should: the softmax lacks its axis, the last.",
         ),
-        Mistake("overflows", _reweighted(unstable), OVERFLOWS),
-        Mistake("global-shift", _reweighted(global_shift), GLOBAL_SHIFT),
+        Mistake("overflows", reweighted(unstable), OVERFLOWS),
+        Mistake(
+            "overflow-hidden",
+            reweighted(lambda s: hidden(unstable(s))),
+            OVERFLOW_HIDDEN,
+            also=(reweighted(lambda s: guarded(np.exp(s))),),
+        ),
+        Mistake(
+            "global-shift",
+            reweighted(global_shift),
+            GLOBAL_SHIFT,
+            also=(reweighted(lambda s: guarded(np.exp(s - s.max()))),),
+        ),
+        Mistake("base", reweighted(WRONG_BASES[0]), NOT_BASE_E, also=tuple(map(reweighted, WRONG_BASES[1:]))),
+        *(Mistake(key, reweighted(weigh), message) for key, weigh, message in WRONG_SHIFTS),
         Mistake(
             "no-softmax",
-            _reweighted(lambda s: s),
+            reweighted(lambda s: s),
             "these weights are the scores themselves: the softmax is missing.",
         ),
         Mistake(
             "not-normalised",
-            _reweighted(np.exp),
+            reweighted(np.exp),
             "the weights are exponentials that sum to anything: divide each row by its sum.",
+            also=(reweighted(lambda s: np.exp(s - s.max(-1, keepdims=True))),),
         ),
         Mistake(
             "scaled-after-softmax",
@@ -137,6 +150,16 @@ ATTENTION = Exercise(
             "order-swapped",
             lambda q, k, v: reference.attention(q, k, v)[::-1],
             "you return (weights, out): return (out, weights).",
+        ),
+        Mistake(
+            "weights-twice",
+            lambda q, k, v: (reference.attention(q, k, v)[1],) * 2,
+            "you return the weights twice: return (out, weights), where out is weights @ v.",
+        ),
+        Mistake(
+            "out-twice",
+            lambda q, k, v: (reference.attention(q, k, v)[0],) * 2,
+            "you return out twice: return (out, weights).",
         ),
         Mistake(
             "weights-transposed",
@@ -162,87 +185,5 @@ ATTENTION = Exercise(
             "the scores are cosines: queries and keys keep their lengths, only √d divides.",
         ),
     ),
-    remark=_attention_remark,
-)
-
-MASKED_ATTENTION = Exercise(
-    returns=("out", "weights"),
-    right=lambda q, k, v, attn_mask: reference.attention(q, k, v, attn_mask=attn_mask),
-    trials=(
-        Trial("a mask that leaves each query some keys", {**qkv(31, 3, 7, 5, 2), "attn_mask": mask(3, 7)}),
-        Trial("a query that may attend to nothing", {**qkv(34, 3, 7, 5, 2), "attn_mask": mask(3, 7, empty_row=1)}),
-        Trial(
-            "forbidden keys with large scores", tempting_keys(qkv(37, 3, 7, 5, 2), numbers(40, 7) > -0.5), LARGE_RTOL
-        ),
-        Trial("other sizes", {**qkv(41, 5, 3, 13, 11), "attn_mask": mask(5, 3)}),
-    ),
-    mistakes=(
-        *SHARED_MISTAKES,
-        Mistake(
-            "mask-ignored",
-            lambda q, k, v, m: reference.attention(q, k, v),
-            "equals the answer without the mask: forbidden keys still get weight.",
-        ),
-        Mistake(
-            "mask-inverted",
-            lambda q, k, v, m: reference.attention(q, k, v, attn_mask=~m),
-            "the weight goes to the forbidden keys: True means may attend, so it is ~attn_mask that gets -inf.",
-        ),
-        Mistake(
-            "masked-after-softmax",
-            _reweighted(lambda s, m: reference.softmax(s) * m),
-            "the rows of weights sum to less than 1: you mask after the softmax. Put -inf into the scores before it.",
-        ),
-        Mistake(
-            "zero-score",
-            _refilled(0.0),
-            "forbidden keys still get weight: a score of 0 gives exp(0) = 1, not 0. Fill with -inf.",
-        ),
-        Mistake(
-            "mask-added",
-            _reweighted(lambda s, m: reference.softmax(s + m)),
-            "the bool mask is added to the scores as 0 and 1: put -inf where it is False.",
-        ),
-        Mistake(
-            "causal",
-            lambda q, k, v, m: reference.attention(q, k, v, attn_mask=np.tri(*m.shape, dtype=bool)),
-            "this is the answer with a causal mask: use the mask that you are given.",
-        ),
-        Mistake(
-            "axis-0",
-            _reweighted(lambda s, m: reference.softmax(_masked(s, m), axis=0)),
-            OVER_QUERIES,
-        ),
-        Mistake(
-            "nan-row",
-            _reweighted(lambda s, m: sums_to_one(np.exp(_masked(s, m) - _masked(s, m).max(-1, keepdims=True)))),
-            "a query that may attend to nothing gives NaN, which is 0/0: make its weights and out zero.",
-        ),
-        Mistake(
-            "uniform-row",
-            _refilled(-1e9),
-            "a query that may attend to nothing weighs all keys alike: a large negative number is not -inf. "
-            "Make its weights zero.",
-        ),
-        Mistake(
-            "unmasked-row",
-            _reweighted(lambda s, m: reference.softmax(np.where(m | ~m.any(-1, keepdims=True), s, -np.inf))),
-            "a query that may attend to nothing attends as if nothing were masked: make its weights zero.",
-        ),
-        Mistake(
-            "zero-times-infinity",
-            _reweighted(lambda s, m: reference.softmax(s + (1 - m) * -np.inf)),
-            "all is NaN: 0 * -inf is NaN, so a mask cannot be multiplied by -inf. "
-            "Write np.where(attn_mask, scores, -np.inf).",
-        ),
-        Mistake("overflows", _reweighted(lambda s, m: _no_keys_zero(unstable(_masked(s, m)), m)), OVERFLOWS),
-        Mistake("global-shift", _reweighted(lambda s, m: _no_keys_zero(global_shift(_masked(s, m)), m)), GLOBAL_SHIFT),
-        Mistake(
-            "renormalised",
-            _reweighted(lambda s, m: _no_keys_zero(sums_to_one(reference.softmax(s) * m), m)),
-            "where a forbidden key has by far the largest score, the weights you keep are all 0 before you "
-            "divide by their sum. Put -inf into the scores before the softmax.",
-        ),
-    ),
-    remark=_attention_remark,
+    remark=attention_remark,
 )
