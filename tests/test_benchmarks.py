@@ -1,0 +1,58 @@
+"""The benchmarks compare like with like, and pair the times of one round."""
+
+import time
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from benchmarks.interleaved import measure, ratio
+from benchmarks.layers import layers
+
+LENGTH, D_MODEL, N_HEADS = 7, 33, 3
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("causal", [False, True])
+def test_the_contenders_compute_the_same(causal):
+    made = layers(LENGTH, D_MODEL, N_HEADS, causal)
+    ours, _ = made["mha"]
+    torch.manual_seed(0)
+    for parameter in ours.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    torch_layer, bert, x_attention, floor = (made[name][0] for name in list(made)[1:])
+    torch_layer.in_proj_weight.copy_(ours.qkv.weight)
+    torch_layer.in_proj_bias.copy_(ours.qkv.bias)
+    torch_layer.out_proj.load_state_dict(ours.out.state_dict())
+    floor[0].load_state_dict(ours.qkv.state_dict())
+    floor[1].load_state_dict(ours.out.state_dict())
+    split = zip(ours.qkv.weight.chunk(3), ours.qkv.bias.chunk(3), strict=True)
+    for linear, (weight, bias) in zip((bert.self.query, bert.self.key, bert.self.value), split, strict=True):
+        linear.weight.copy_(weight)
+        linear.bias.copy_(bias)
+    bert.output.dense.load_state_dict(ours.out.state_dict())
+    x = torch.randn(2, LENGTH, D_MODEL)
+    want = made["mha"][1](x)
+    for name in ("torch", "transformers", "floor"):
+        assert_close(made[name][1](x), want, atol=1e-5, rtol=1e-5, msg=lambda text, name=name: f"{name}: {text}")
+    for module in (ours.qkv, ours.out):  # x-transformers has no biases
+        torch.nn.init.zeros_(module.bias)
+    for linear, weight in zip(
+        (x_attention.to_q, x_attention.to_k, x_attention.to_v), ours.qkv.weight.chunk(3), strict=True
+    ):
+        linear.weight.copy_(weight)
+    x_attention.to_out.weight.copy_(ours.out.weight)
+    assert_close(made["x-transformers"][1](x), made["mha"][1](x), atol=1e-5, rtol=1e-5)
+
+
+def test_a_slower_contender_has_a_larger_time_in_each_round():
+    calls = {"short": lambda: time.sleep(0.001), "long": lambda: time.sleep(0.01)}
+    times = measure(calls, rounds=5, seconds=0.002)
+    assert all(len(values) == 5 for values in times.values())
+    middle, low, high = ratio(times, "long", "short")
+    assert 1 < low <= middle <= high
+
+
+def test_ratio_pairs_rounds():
+    times = {"a": [1.0, 20.0, 3.0, 40.0], "b": [1.0, 10.0, 1.0, 10.0]}
+    assert ratio(times, "a", "b")[0] == 2.5
