@@ -100,9 +100,9 @@ class Rotary(nn.Module):
 
     Args:
         head_dim: d, even.  base: as in `sinusoidal_positions`.
-        pairing: which two channels make a pair. "interleaved": 2c and 2c + 1, as in the paper, and the fastest here.
-            "halves": c and c + d/2, as in Llama and GPT-NeoX. One is the other with the channels in another order,
-            so weights trained with one need it.
+        pairing: which two channels make a pair. "interleaved": 2c and 2c + 1, as in the paper and in Meta's Llama, and
+            the fastest here. "halves": c and c + d/2, as in GPT-NeoX and in Hugging Face's Llama. One is the other with
+            the channels in another order, so weights trained with one need it.
     Raises:
         ValueError: head_dim is odd or not positive, base is not above 1, or pairing is neither.
     Source: Su et al. 2021, eq. 15 and 34.

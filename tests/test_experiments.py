@@ -20,7 +20,7 @@ def table(tmp_path, monkeypatch):
     """A made-up experiment that counts its runs in a file."""
     monkeypatch.setattr(runner, "RESULTS", tmp_path / "results")
     code = tmp_path / "table.py"
-    code.write_text("# the code")
+    code.write_text("x = 1")
     runs = [{"seed": seed, "size": size} for seed in range(3) for size in (2, 5)]
     module = types.SimpleNamespace(__file__=str(code), CODE=[], RUNS=runs)
     monkeypatch.setattr(runner.importlib, "import_module", lambda name: module)
@@ -43,9 +43,19 @@ def test_load_refuses_what_is_not_the_present_table(table):
     with pytest.raises(ValueError, match="other code or settings"):
         runner.load("table")
     module.RUNS = module.RUNS[:-1]
-    code.write_text("# other code")
+    code.write_text("x = 2")
     with pytest.raises(ValueError, match="other code or settings"):
         runner.load("table")
+
+
+def test_words_do_not_date_a_result_and_code_does(table):
+    module, code = table
+    code.write_text('"""What it does."""\n\nx = 1  # one\ny = "# no comment"\n')
+    stored = runner.code_hash(module)
+    code.write_text('"""What it really does,\nsaid better."""\nx = 1  # the first\n\n# y\ny = "# no comment"\n')
+    assert runner.code_hash(module) == stored
+    code.write_text('"""What it does."""\n\nx = 1  # one\ny = "# another string"\n')
+    assert runner.code_hash(module) != stored
 
 
 def test_a_table_with_missing_runs_is_refused(table):
@@ -60,5 +70,5 @@ def test_an_interrupted_run_is_taken_up_and_other_code_starts_anew(table):
     rows = [{"settings": s, "result": {"value": 7.0}, "code_hash": runner.code_hash(module)} for s in module.RUNS]
     runner._unfinished("table").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert [row["result"]["value"] for row in runner.run_all("table", module, jobs=1)] == [7.0] * 6
-    code.write_text("# other code")
+    code.write_text("x = 2")
     assert runner._resume("table", runner.code_hash(module)) == {}
