@@ -247,6 +247,11 @@ READ_MAP = """root => [...root.querySelectorAll('.mx-map')].map(map => ({
 }))"""
 
 
+def grave_violations(page: Page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [one["id"] for one in found if one["impact"] in ("serious", "critical")]
+
+
 def read_maps(root: Locator) -> list[dict]:
     return root.evaluate(READ_MAP)
 
@@ -296,7 +301,7 @@ def test_the_map_is_walked_with_the_keyboard(open_page):
     for key in ("ArrowDown", "ArrowDown", "ArrowRight", "ArrowRight"):
         page.keyboard.press(key)
     given = f"{np.rint(1000 * weights[0, 0, 2, 1]) / 10:.1f}"
-    assert f"‘cat’ gives ‘the’ #1 {given}\u00a0%" in status.text_content()
+    assert f"‘cat’ → ‘the’ #1 {given}\u00a0%" in status.text_content()
     strongest = np.argmax(weights[0, 0, 2])
     assert re.search(rf"‘cat’ looks at ‘{re.escape(TOKENS[strongest])}’", status.text_content())
     headers = [("Home", "row cat"), ("Control+Home", "row [CLS]"), ("ArrowUp", "col [CLS]"), ("ArrowLeft", "row [CLS]")]
@@ -343,6 +348,87 @@ def test_hidden_tokens_take_their_weight_along_and_say_so(open_page):
     assert f"hidden weight: {np.rint(1000 * hidden[1]) / 10:.1f}\u00a0%" in page.get_by_role("status").text_content()
     page.get_by_label("Hide special tokens").uncheck()
     assert read_maps(page.locator(".mha-explorer"))[0]["rows"] == TOKENS
+
+
+def taken(rows: np.ndarray, keys: tuple[int, ...]) -> str:
+    return f"{np.rint(1000 * rows[:, keys].sum() / rows.sum()) / 10:.1f}\u00a0%"
+
+
+def test_the_strongest_links_say_what_the_special_tokens_take(open_page):
+    """Of every head, to the last digit, with the special tokens' own rows and without them."""
+    weights = random_weights(2, 4, 7, 7, spread=3.0)
+    weights[1, 2] = np.eye(7)[[0, 0, 6, 0, 0, 0, 6]]  # no words but the special tokens get any weight
+    weights[1, 3, 2:4] = 0  # two queries that may attend to nothing
+    root = open_page(explore(TOKENS, weights)).locator(".mha-explorer")
+    status = root.get_by_role("status")
+    for hide in (False, True):
+        root.get_by_label("Hide special tokens").set_checked(hide)
+        for layer, head in np.ndindex(2, 4):
+            root.get_by_label("Layer", exact=True).select_option(str(layer))
+            root.get_by_label("Head", exact=True).select_option(str(head))
+            rows = weights[layer, head, 1:6] if hide else weights[layer, head]
+            text = status.text_content()
+            whose = "the words’" if hide else "all"
+            assert text.endswith(f" [CLS] and [SEP] take {taken(rows, (0, 6))} of {whose} weight."), (layer, head)
+            assert ("Strongest links between words: ‘" in text) == ((layer, head) != (1, 2))
+
+
+def test_no_link_of_weight_zero_is_called_strong():
+    first = np.eye(7)[[0, 0, 6, 0, 0, 0, 6]]
+    page = explore(TOKENS, first[None, None])._repr_html_()
+    static = page[page.index("mx-static") : page.index("<script>")]
+    assert "Strongest links" not in static
+    assert "<bdi>[CLS]</bdi> and <bdi>[SEP]</bdi> take 100.0\u00a0% of all weight." in static
+
+
+def test_only_special_tokens_that_can_be_looked_at_are_named(open_page):
+    three = ["[CLS]", "a", "[SEP]", "b", "[SEP]", "[PAD]"]
+    plain = ["a", "b", "c", "d", "e", "f"]
+    weights = random_weights(1, 1, 6, 6)
+    ends = {
+        "three": (
+            explore(three, weights),
+            f"[CLS], [SEP] and [PAD] take {taken(weights[0, 0], (0, 2, 4, 5))} of all weight.",
+        ),
+        "one": (explore([*plain[:5], "[SEP]"], weights), f"[SEP] takes {taken(weights[0, 0], (5,))} of all weight."),
+        "none": (explore(plain, weights), "%."),
+        "query": (explore(plain, weights, target_tokens=["<s>", *plain[1:]]), "%."),
+    }
+    for javascript in (True, False):
+        page = open_page(*(one for one, _ in ends.values()), javascript=javascript)
+        texts = page.locator(".mx-status" if javascript else ".mx-static > p:first-child").all_text_contents()
+        for (name, (_, end)), text in zip(ends.items(), texts, strict=True):
+            assert text.endswith(end), name
+            assert ("between different tokens: " if name == "none" else "between words: ") in text, name
+            assert (" take" in text) == (name in ("one", "three")), name
+
+
+def test_escape_lets_go_under_the_pointer_and_of_what_is_pinned(open_page):
+    page = open_page(explore(TOKENS, random_weights(1, 1, 7, 7)), explore(TOKENS, random_weights(1, 1, 7, 7, seed=1)))
+    first, second = (page.locator(".mha-explorer").nth(n) for n in (0, 1))
+    status = first.get_by_role("status")
+    marked = first.locator(".mx-out, .mx-in, .mx-pair, .mx-chosen, .mx-leaves, .mx-arrives")
+    cell = first.locator(".mx-map tbody td").nth(9)
+    cell.hover()
+    assert "‘the’ #1 → ‘cat’ " in status.text_content()
+    page.keyboard.press("Escape")
+    assert "Strongest links" in status.text_content()
+    assert marked.count() == 0
+    first.locator(".mx-map tbody td").nth(10).hover()  # the next cell counts again
+    assert "‘the’ #1 → ‘saw’ " in status.text_content()
+    first.locator(".mx-left li").nth(2).click()  # pinned where no keyboard goes
+    page.get_by_role("heading").hover()
+    assert "‘cat’ looks at" in status.text_content()
+    page.keyboard.press("Escape")
+    assert "Strongest links" in status.text_content()
+    first.locator(".mx-map tbody th").nth(2).click()
+    second.get_by_label("Head", exact=True).focus()
+    page.get_by_role("heading").hover()
+    page.keyboard.press("Escape")  # meant for the other one
+    assert "‘cat’ looks at" in status.text_content()
+    cell.hover()
+    page.keyboard.press("Escape")  # under the pointer, though the keyboard is elsewhere
+    assert "Strongest links" in status.text_content()
 
 
 def test_two_heads_stand_side_by_side(open_page):
@@ -414,6 +500,88 @@ def test_a_long_token_is_cut_and_kept_in_full(open_page):
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+RIGHT_EDGE = """box => {
+  const {right, y} = box.getBoundingClientRect();
+  return {x: right - 20, y, width: 20, height: box.querySelector('thead').offsetHeight + 100};
+}"""
+NO_SHADOW = ".mx-scroll::after { visibility: hidden !important; }"
+# Playwright's own way to add a style waits for an event that never comes where scripts are off.
+ADD_STYLE = "text => document.head.appendChild(Object.assign(document.createElement('style'), {textContent: text}))"
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["scripts", "none"])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_a_map_wider_than_the_page_has_a_shadow_until_its_end(open_page, dark, javascript):
+    tokens = ["[CLS]", *(f"token{n}" for n in range(14)), "[SEP]"]
+    weights = random_weights(1, 1, 16, 16)
+    page = open_page(explore(tokens, weights), width=390, dark=dark, javascript=javascript)
+    box = page.locator(".mx-scroll")
+    size = box.evaluate("box => [box.clientWidth, box.querySelector('table').offsetWidth]")
+    assert size[0] + 60 < size[1]  # columns are out of sight
+
+    def with_and_without_shadow() -> list[bytes]:
+        clip = box.evaluate(RIGHT_EDGE)
+        seen = page.screenshot(clip=clip, full_page=True)
+        style = page.evaluate_handle(ADD_STYLE, NO_SHADOW)
+        bare = page.screenshot(clip=clip, full_page=True)
+        style.evaluate("style => style.remove()")
+        return [seen, bare]
+
+    seen, bare = with_and_without_shadow()
+    assert seen != bare
+    if javascript:  # axe is a script
+        assert grave_violations(page) == []
+    box.evaluate("box => { box.scrollLeft = 60; }")
+    seen, bare = with_and_without_shadow()
+    assert seen != bare
+    box.evaluate("box => { box.scrollLeft = 9999; }")
+    seen, bare = with_and_without_shadow()
+    assert seen == bare
+    edges = "box => [box.getBoundingClientRect(), box.querySelector('tbody tr').lastChild.getBoundingClientRect()]"
+    outer, last = box.evaluate(edges)
+    assert last["right"] <= outer["right"]
+    at_label = "box => {const {x, y} = box.getBoundingClientRect(); return document.elementFromPoint(x + 60, y + %s)%s}"
+    assert box.evaluate(at_label % (150, ".closest('th').scope")) == "row"  # labels stay, and nothing slides over them
+    assert box.evaluate(at_label % (30, ".matches('thead td')"))
+    words = page.locator("caption span").bounding_box()
+    assert outer["left"] <= words["x"]
+    assert words["x"] + words["width"] <= outer["right"]
+    page.set_viewport_size({"width": 1300, "height": 900})
+    if javascript:
+        page.wait_for_function("!document.querySelector('.mx-over')")
+    seen, bare = with_and_without_shadow()
+    assert seen == bare
+
+
+def test_many_heads_have_the_shadow_too(open_page):
+    page = open_page(explore(TOKENS, random_weights(1, 16, 7, 7)), width=390)
+    assert page.locator(".mx-heads.mx-over").count() == 1
+    assert page.locator(".mx-scroll.mx-over").count() == 0  # seven columns fit
+
+
+def test_the_cell_that_the_keyboard_reaches_is_not_in_the_shadow(open_page):
+    page = open_page(explore([f"t{n}" for n in range(16)], random_weights(1, 1, 16, 16)), width=384)
+    page.locator(".mx-map [tabindex='0']").focus()
+    for _ in range(16):
+        page.keyboard.press("ArrowRight")
+        right = page.evaluate("document.activeElement.getBoundingClientRect().right")
+        box = page.locator(".mx-scroll").bounding_box()
+        assert right <= box["x"] + box["width"] - 15
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["scripts", "none"])
+def test_the_letters_are_those_of_the_page(open_page, javascript):
+    page = open_page(explore(TOKENS, random_weights(1, 1, 7, 7)), javascript=javascript)
+    page.evaluate(
+        ADD_STYLE, "body { font: italic 900 30px/3 Georgia, serif; } main { font-family: Courier, monospace; }"
+    )
+    parts = ".mha-explorer, .mha-explorer :is(p, th, td, bdi, caption, select, label, li, span)"
+    fonts = page.locator(parts).evaluate_all("all => [...new Set(all.map(one => getComputedStyle(one).fontFamily))]")
+    assert fonts == ["Courier, monospace"]
+    drawn = "root => (({fontSize, fontWeight, fontStyle}) => [fontSize, fontWeight, fontStyle])(getComputedStyle(root))"
+    assert page.locator(".mha-explorer").evaluate(drawn) == ["14px", "400", "normal"]
+
+
 def test_two_explorers_do_not_disturb_one_another(open_page):
     first, second = (explore(TOKENS, random_weights(2, 3, 7, 7, seed=seed)) for seed in (0, 1))
     page = open_page(first, second, first)
@@ -439,8 +607,9 @@ def test_without_scripts_the_first_head_can_be_read(open_page):
     text = html.unescape(page.locator(".mha-explorer p").nth(1).inner_text())
     assert "Layer 1, head 2 of 2 layers with 3 heads each" in text
     assert re.search(
-        rf"tokens: ‘{TOKENS[1 + i]}’.* → ‘{TOKENS[1 + j]}’.* {np.rint(1000 * words[i, j]) / 10:.1f}\s%", text
+        rf"between words: ‘{TOKENS[1 + i]}’.* → ‘{TOKENS[1 + j]}’.* {np.rint(1000 * words[i, j]) / 10:.1f}\s%", text
     )
+    assert text.endswith(f" [CLS] and [SEP] take {taken(weights[1, 2], (0, 6))} of all weight.")
     assert page.locator("select, input, button").count() == 0
     assert page.locator(".mx-scroll").get_attribute("tabindex") == "0"
 
@@ -471,8 +640,7 @@ def test_accessible_and_within_the_page(open_page, width, dark):
     wide = open_page(explore(long, many), explore(long, many, compare=(5, 11)), width=width, dark=dark)
     assert wide.evaluate("document.documentElement.scrollWidth") <= width
     page = open_page(explore(tokens, weights, focus=3, compare=(5, 11), title="A sentence"), width=width, dark=dark)
-    results = Axe().run(page)
-    assert [one["id"] for one in results.response["violations"] if one["impact"] in ("serious", "critical")] == []
+    assert grave_violations(page) == []
     ground = page.locator(".mha-explorer").first.evaluate("root => getComputedStyle(root).backgroundColor")
     assert ground == ("rgb(20, 24, 31)" if dark else "rgb(255, 255, 255)")
     pixel = "document.querySelector('canvas').getContext('2d').getImageData(0, 0, 1, 1).data.join()"

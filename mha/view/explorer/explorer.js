@@ -56,7 +56,9 @@ function renderPanel(n) {
     const next = walk(matrix, state.at, event);
     if (!next) return;
     event.preventDefault();
-    matrix.grid[next[0]][next[1]].focus();
+    const cell = matrix.grid[next[0]][next[1]];
+    cell.focus();
+    cell.scrollIntoView({block: "nearest", inline: "nearest"});
   });
   matrix.table.addEventListener("focusin", (event) => {
     const row = matrix.grid.findIndex((cells) => cells.includes(event.target));
@@ -183,11 +185,12 @@ body.addEventListener("click", (event) => {
   state.pinned = same(pinnedBefore, spot) ? null : spot;
   renderFocus();
 });
-root.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape") return;
+// Escape lets go where the pointer or the keyboard is, and everywhere if the keyboard is nowhere.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || !(event.target === document.body || root.matches(":hover, :focus-within"))) return;
   Object.assign(state, {pinned: null, hover: null});
   renderFocus();
-});
+}, true);
 
 root.querySelector(".mx-static").replaceWith(controls, el("div", {class: "mx-top"}, maps, side), body);
 render();

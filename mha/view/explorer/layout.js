@@ -23,6 +23,9 @@ function layout() {
   for (const [name, value] of Object.entries(sizes)) root.style.setProperty(name, value + "px");
   const classes = {"mx-wide": wide, "mx-both": both, "mx-beside": beside, "mx-tiny": size < 17};
   for (const [name, on] of Object.entries(classes)) root.classList.toggle(name, on);
+  for (const box of root.querySelectorAll(".mx-heads, .mx-scroll")) {
+    box.classList.toggle("mx-over", box.firstChild.offsetWidth > box.clientWidth);
+  }
   if (width !== lastWidth) status.style.minHeight = "";
   lastWidth = width;
 }

@@ -13,6 +13,7 @@ from importlib import resources
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mha.view.explorer import codec
 from mha.view.explorer.labelled_maps import LabelledMaps
@@ -83,11 +84,13 @@ def _source(name: str) -> str:
 
 
 def _kind_data(maps: LabelledMaps, special_tokens: frozenset[str]) -> dict[str, Any]:
-    """What the script needs. Behind each row's codes stands one for the sum of its special tokens' weights."""
+    """What the script needs. Behind each row's codes stands one for the sum of its special tokens' weights, and behind
+    all rows, for each head, their share of the weight of all queries, then of the queries left when they are hidden."""
     special = {"q": _special(maps.queries, special_tokens), "k": _special(maps.keys, special_tokens)}
     hidden = maps.weights[..., special["k"]].sum(axis=-1, keepdims=True)
     codes = codec.quantise(np.concatenate([maps.weights, hidden], axis=-1))  # (l, h, i, j + 1)
-    levels, text = codec.encode(codes)
+    shares = codec.quantise(_special_shares(maps, special))  # (l, h, 2)
+    levels, text = codec.encode(np.concatenate([codes.ravel(), shares.ravel()]))
     labels = [token_label(token) for token in maps.queries]
     return {
         "label": LABELS[maps.kind],
@@ -107,17 +110,30 @@ def _special(tokens: tuple[str, ...], special_tokens: frozenset[str]) -> list[in
     return [] if len(found) == len(tokens) else found
 
 
+def _special_shares(maps: LabelledMaps, special: dict[str, list[int]]) -> NDArray[np.float64]:
+    """What part of a head's weight the special keys take: (l, h, 2), of all queries and of those that are not special.
+
+    A query that may attend to nothing has no weight and does not count.
+    """
+    words = np.delete(maps.weights, special["q"], axis=2)
+    wholes = [rows.sum(axis=(2, 3)) for rows in (maps.weights, words)]
+    parts = [rows[..., special["k"]].sum(axis=(2, 3)) for rows in (maps.weights, words)]
+    whole, part = np.stack(wholes, axis=-1), np.stack(parts, axis=-1)
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+
+
 def _first_state(maps: LabelledMaps, opening: Opening, kind: dict[str, Any]) -> str:
     layer, head = opening.picks[0]
     n_layers, n_heads = maps.weights.shape[:2]
     codes = codec.quantise(maps.weights[layer, head])
     queries = kind["q"]
     keys = kind["k"] or queries
+    share = codec.quantise(_special_shares(maps, kind["special"])[layer, head, 0])
     columns = "".join(f"<th scope=col>{_label(key)}" for key in keys)
     rows = "".join(f"<tr><th scope=row>{_label(query)}{_cells(codes[i])}" for i, query in enumerate(queries))
     return (
         f"<p>Layer {layer}, head {head} of {n_layers} layers with {n_heads} heads each, counted from 0, "
-        f"{LABELS[maps.kind]}. {_strongest(codes, kind)}"
+        f"{LABELS[maps.kind]}. {_strongest(codes, kind)}{_taken(share, kind)}"
         "<p>The other heads need scripts, which a notebook runs once it is trusted."
         f'<div class="mx-scroll" tabindex="0" role="group" aria-label="Map of layer {layer}, head {head}">'
         '<table class="mx-map"><caption>'
@@ -143,13 +159,28 @@ def _strongest(codes: codec.Codes, kind: dict[str, Any]) -> str:
         (-int(codes[i, j]), i, j)
         for i in range(len(queries))
         for j in range(len(keys))
-        if i not in kind["special"]["q"] and j not in kind["special"]["k"] and not (kind["self"] and i == j)
+        if codes[i, j] > 0
+        and i not in kind["special"]["q"]
+        and j not in kind["special"]["k"]
+        and not (kind["self"] and i == j)
     ]
     texts = [
-        f"{_name(queries, i)} → {_name(keys, j)} {codec.per_mille(np.asarray(-code)) / 10:.1f}\u00a0%"
-        for code, i, j in sorted(links)[:3]
+        f"{_name(queries, i)} → {_name(keys, j)} {_percent_text(np.asarray(-code))}" for code, i, j in sorted(links)[:3]
     ]
-    return f"Strongest links between different tokens: {', '.join(texts)}." if texts else ""
+    ends = "words" if kind["special"]["q"] or kind["special"]["k"] else "different tokens"
+    return f"Strongest links between {ends}: {', '.join(texts)}." if texts else ""
+
+
+def _taken(share: codec.Codes, kind: dict[str, Any]) -> str:
+    """What the special tokens take, which the strongest links leave out."""
+    keys = kind["k"] or kind["q"]
+    *others, last = dict.fromkeys(_label(keys[j]) for j in kind["special"]["k"]) or [""]
+    names = f"{', '.join(others)} and {last} take" if others else f"{last} takes"
+    return f" {names} {_percent_text(share)} of all weight." if last else ""
+
+
+def _percent_text(code: codec.Codes) -> str:
+    return f"{codec.per_mille(code) / 10:.1f}\u00a0%"
 
 
 def _name(labels: list[str], position: int) -> str:

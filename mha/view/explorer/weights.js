@@ -1,4 +1,5 @@
 // The data, read: see codec.py for the code of a weight. `at` gives a code; n_keys as column gives the hidden ones' sum.
+// `taken` gives the special tokens' share of a head's weight.
 const ALPHABET = count(94).map((i) => String.fromCharCode(33 + i)).filter((c) => !'"&<\\'.includes(c)).join("");
 const SHORT = 78;
 const TONES = [5, 20, 50, 100, 200, 350, 500, 700, 900];
@@ -23,7 +24,8 @@ const percentText = (code) => percentNumber(code) + "\u00a0%";
 
 function openKind(kind) {
   const [layers, heads, rows, columns] = kind.shape;
-  const codes = decode(kind, layers * heads * rows * (columns + 1));
+  const all = layers * heads * rows * (columns + 1);
+  const codes = decode(kind, all + 2 * layers * heads);
   return {
     ...kind,
     k: kind.k || kind.q,
@@ -32,13 +34,14 @@ function openKind(kind) {
     columns,
     hasSpecial: kind.special.q.length + kind.special.k.length > 0,
     at: (pick, row, column) => codes[((pick[0] * heads + pick[1]) * rows + row) * (columns + 1) + column],
+    taken: (pick, hide) => codes[all + 2 * (pick[0] * heads + pick[1]) + Number(hide)],
   };
 }
 
-// The positions to draw: {rows, columns}, where the last column may be the one of the hidden weight.
+// The positions to draw: {rows, columns, hide}, where the last column may be the one of the hidden weight.
 function visible(kind, hide) {
   const left = (labels, special) => count(labels.length).filter((i) => !hide || !special.includes(i));
   const columns = left(kind.k, kind.special.k);
   if (columns.length < kind.columns) columns.push(kind.columns);
-  return {rows: left(kind.q, kind.special.q), columns};
+  return {rows: left(kind.q, kind.special.q), columns, hide};
 }
