@@ -14,6 +14,8 @@ from mha.heads import MultiHeadAttention
 
 __all__ = ["DecoderBlock", "EncoderBlock", "FeedForward"]
 
+Norm = Callable[[int], nn.Module]  # d_model -> what normalises a token's channels
+
 
 def _gelu_tanh(x: Tensor) -> Tensor:
     return F.gelu(x, approximate="tanh")
@@ -87,7 +89,8 @@ class EncoderBlock(_Residual):
         norm_first: False normalises behind each sum (post-norm, as in the paper and BERT); True before each sublayer
             (pre-norm, as in GPT-2), and then whoever stacks the blocks adds one norm behind the last.
         dropout: probability, in training, on weights, on activations and on what each sublayer adds.
-        activation: of the feed-forward net.  layer_norm_eps: added to the variance.
+        activation: of the feed-forward net.  bias: whether its projections, and those of a plain attention, add one.
+        norm: makes the norms: a class such as `nn.LayerNorm` or `nn.RMSNorm`, or `partial(nn.LayerNorm, eps=1e-12)`.
         attention: the attention to use, for what `MultiHeadAttention` offers beyond this (grouped queries, rotary
             positions, a gate, its own dropout); a plain one if None.
     Raises:
@@ -104,14 +107,15 @@ class EncoderBlock(_Residual):
         norm_first: bool = False,
         dropout: float = 0.0,
         activation: str = "gelu",
-        layer_norm_eps: float = 1e-5,
+        bias: bool = True,
+        norm: Norm = nn.LayerNorm,
         attention: MultiHeadAttention | None = None,
     ) -> None:
         super().__init__(norm_first, dropout)
-        self.attn = _attention(attention, d_model, n_heads, dropout)
-        self.attn_norm = nn.LayerNorm(d_model, eps=layer_norm_eps)
-        self.ffn = FeedForward(d_model, d_ff, activation=activation, dropout=dropout)
-        self.ffn_norm = nn.LayerNorm(d_model, eps=layer_norm_eps)
+        self.attn = _attention(attention, d_model, n_heads, dropout, bias)
+        self.attn_norm = norm(d_model)
+        self.ffn = FeedForward(d_model, d_ff, activation=activation, dropout=dropout, bias=bias)
+        self.ffn_norm = norm(d_model)
 
     def forward(
         self,
@@ -136,7 +140,7 @@ class DecoderBlock(_Residual):
     """Causal self-attention, attention over an encoder's output, then a feed-forward net.
 
     Args:
-        As for `EncoderBlock`; attention is the self-attention, and the attention over the memory is a plain one.
+        As for `EncoderBlock`; attention is the self-attention, cross_attention the one over the memory.
     Raises:
         ValueError: as `EncoderBlock` does.
     Source: Vaswani et al. 2017, section 3.1.
@@ -151,16 +155,18 @@ class DecoderBlock(_Residual):
         norm_first: bool = False,
         dropout: float = 0.0,
         activation: str = "gelu",
-        layer_norm_eps: float = 1e-5,
+        bias: bool = True,
+        norm: Norm = nn.LayerNorm,
         attention: MultiHeadAttention | None = None,
+        cross_attention: MultiHeadAttention | None = None,
     ) -> None:
         super().__init__(norm_first, dropout)
-        self.self_attn = _attention(attention, d_model, n_heads, dropout)
-        self.self_norm = nn.LayerNorm(d_model, eps=layer_norm_eps)
-        self.cross_attn = MultiHeadAttention(d_model, n_heads, dropout=dropout)
-        self.cross_norm = nn.LayerNorm(d_model, eps=layer_norm_eps)
-        self.ffn = FeedForward(d_model, d_ff, activation=activation, dropout=dropout)
-        self.ffn_norm = nn.LayerNorm(d_model, eps=layer_norm_eps)
+        self.self_attn = _attention(attention, d_model, n_heads, dropout, bias)
+        self.self_norm = norm(d_model)
+        self.cross_attn = _attention(cross_attention, d_model, n_heads, dropout, bias)
+        self.cross_norm = norm(d_model)
+        self.ffn = FeedForward(d_model, d_ff, activation=activation, dropout=dropout, bias=bias)
+        self.ffn_norm = norm(d_model)
 
     def forward(
         self,
@@ -196,9 +202,11 @@ class DecoderBlock(_Residual):
         return self._join(x, self.ffn_norm, self.ffn)
 
 
-def _attention(attention: MultiHeadAttention | None, d_model: int, n_heads: int, dropout: float) -> MultiHeadAttention:
+def _attention(
+    attention: MultiHeadAttention | None, d_model: int, n_heads: int, dropout: float, bias: bool
+) -> MultiHeadAttention:
     if attention is None:
-        return MultiHeadAttention(d_model, n_heads, dropout=dropout)
+        return MultiHeadAttention(d_model, n_heads, dropout=dropout, bias=bias)
     if (attention.d_model, attention.n_heads) != (d_model, n_heads):
         raise ValueError(
             f"attention must have d_model ({d_model}) and n_heads ({n_heads}), "

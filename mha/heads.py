@@ -58,6 +58,7 @@ class MultiHeadAttention(nn.Module):
         dropout: probability of dropping a weight, in training.
         rotary: module called as rotary(q, offset=…) on queries and on keys, such as `positions.Rotary`.
         gate: module that maps the heads' outputs (b, h, i, d) to the same shape, to weigh or switch off heads.
+        scale: what q kᵀ is multiplied by; 1 / √d if None. T5 takes 1.
     Raises:
         ValueError: n_heads does not divide d_model (with head_dim None), n_kv_heads does not divide n_heads, a size
             is not positive, or dropout leaves [0, 1).
@@ -75,6 +76,7 @@ class MultiHeadAttention(nn.Module):
         dropout: float = 0.0,
         rotary: nn.Module | None = None,
         gate: nn.Module | None = None,
+        scale: float | None = None,
     ) -> None:
         super().__init__()
         n_kv_heads = n_heads if n_kv_heads is None else n_kv_heads
@@ -91,7 +93,7 @@ class MultiHeadAttention(nn.Module):
             raise ValueError(f"dropout must be in [0, 1), got {dropout}")
         self.d_model, self.n_heads, self.n_kv_heads = d_model, n_heads, n_kv_heads
         self.head_dim = d_model // n_heads if head_dim is None else head_dim
-        self.dropout = dropout
+        self.dropout, self.scale = dropout, scale
         self.rotary, self.gate = rotary, gate
         self.qkv = nn.Linear(d_model, (n_heads + 2 * n_kv_heads) * self.head_dim, bias=bias)  # rows: q, then k, then v
         self.out = nn.Linear(n_heads * self.head_dim, d_model, bias=bias)
@@ -145,6 +147,7 @@ class MultiHeadAttention(nn.Module):
             attn_bias=attn_bias,
             is_causal=is_causal,
             dropout_p=self.dropout if self.training else 0.0,
+            scale=self.scale,
         )
         if self.gate is not None:
             heads = self.gate(heads)

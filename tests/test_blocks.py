@@ -1,6 +1,7 @@
 """Blocks against torch's own, values and gradients; what they hand to attention; decoding with caches."""
 
 import itertools
+from functools import partial
 
 import pytest
 import torch
@@ -49,7 +50,7 @@ def pair(kind, norm_first, activation, dtype=torch.float64):
     torch_layer = {"encoder": nn.TransformerEncoderLayer, "decoder": nn.TransformerDecoderLayer}[kind]
     theirs = torch_layer(M, H, FF, 0.0, activation, 1e-3, batch_first=True, norm_first=norm_first, dtype=dtype)
     block = {"encoder": EncoderBlock, "decoder": DecoderBlock}[kind]
-    mine = block(M, H, FF, norm_first=norm_first, activation=activation, layer_norm_eps=1e-3).to(dtype)
+    mine = block(M, H, FF, norm_first=norm_first, activation=activation, norm=partial(nn.LayerNorm, eps=1e-3)).to(dtype)
     with torch.no_grad():
         for seed, (name, parameter) in enumerate(theirs.named_parameters()):
             parameter.copy_(tensor(*parameter.shape, seed=seed, dtype=dtype) / 4 + (name[-8:] == "1.weight"))

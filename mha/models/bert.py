@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from mha.blocks import EncoderBlock
+from mha.models.checkpoint import CheckpointViews, linear_views
 
 __all__ = ["Embeddings", "Encoder", "EncoderConfig"]
 
@@ -94,6 +98,8 @@ class Encoder(nn.Module):
     Source: Devlin et al. 2019.
     """
 
+    unused = frozenset({"embeddings.position_ids", "pooler.dense.bias", "pooler.dense.weight"})
+
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.config = config
@@ -104,7 +110,7 @@ class Encoder(nn.Module):
                 config.n_heads,
                 config.d_ff,
                 dropout=config.dropout,
-                layer_norm_eps=config.layer_norm_eps,
+                norm=partial(nn.LayerNorm, eps=config.layer_norm_eps),
             )
             for _ in range(config.n_layers)
         )
@@ -131,6 +137,34 @@ class Encoder(nn.Module):
         for block in self.blocks:
             states.append(block(states[-1], key_mask=key_mask))
         return states
+
+    def checkpoint_views(self) -> CheckpointViews:
+        """Where each tensor of transformers' BertModel belongs: views into the parameters."""
+        embeddings = self.embeddings
+        views = {
+            "embeddings.word_embeddings.weight": embeddings.tokens.weight.data,
+            "embeddings.position_embeddings.weight": embeddings.positions.weight.data,
+            "embeddings.token_type_embeddings.weight": embeddings.segments.weight.data,
+            **linear_views({"embeddings.LayerNorm": embeddings.norm}),
+        }
+        for index, block in enumerate(self.blocks):
+            views |= dict(_block_views(f"encoder.layer.{index}", cast(EncoderBlock, block)))
+        return views
+
+
+def _block_views(prefix: str, block: EncoderBlock) -> Iterator[tuple[str, Tensor]]:
+    for part in ("weight", "bias"):
+        rows = getattr(block.attn.qkv, part).data.chunk(3)  # one fused matrix here, three in the checkpoint
+        for name, row in zip(("query", "key", "value"), rows, strict=True):
+            yield f"{prefix}.attention.self.{name}.{part}", row
+    modules = {
+        f"{prefix}.attention.output.dense": block.attn.out,
+        f"{prefix}.attention.output.LayerNorm": block.attn_norm,
+        f"{prefix}.intermediate.dense": block.ffn.up,
+        f"{prefix}.output.dense": block.ffn.down,
+        f"{prefix}.output.LayerNorm": block.ffn_norm,
+    }
+    yield from linear_views(modules).items()
 
 
 def _check_ids(name: str, ids: Tensor, size: int) -> None:

