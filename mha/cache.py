@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["KVCache"]
+__all__ = ["KVCache", "LayerCaches"]
 
 
 class KVCache:
@@ -125,3 +125,22 @@ class KVCache:
             raise ValueError(
                 f"k and v hold {k.shape[2]} tokens, got room for {room} of max_len ({max_len}) in the cache"
             )
+
+
+class LayerCaches(tuple[KVCache, ...]):
+    """The caches of a stack of layers, one each."""
+
+    @property
+    def length(self) -> int:
+        """Tokens in the caches, which is the position of the next one."""
+        return self[0].length
+
+    @property
+    def cache_bytes(self) -> int:
+        """Bytes allocated by all layers."""
+        return sum(cache.cache_bytes for cache in self)
+
+    def reorder(self, index: Tensor) -> None:
+        """`KVCache.reorder` in every layer."""
+        for cache in self:
+            cache.reorder(index)

@@ -1,19 +1,21 @@
-"""The bidirectional encoder of BERT: embeddings, then a stack of post-norm blocks."""
+"""BERT: embeddings, a stack of post-norm blocks that look both ways, and a head that names masked tokens."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from typing import cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mha.blocks import EncoderBlock
 from mha.models.checkpoint import CheckpointViews, linear_views
+from mha.models.validation import check_config, check_ids
 
-__all__ = ["Embeddings", "Encoder", "EncoderConfig"]
+__all__ = ["Embeddings", "Encoder", "EncoderConfig", "MaskedLM"]
 
 
 @dataclass(frozen=True)
@@ -35,14 +37,7 @@ class EncoderConfig:
     layer_norm_eps: float = 1e-12
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name != "dropout" and not value > 0:
-                raise ValueError(f"{field.name} must be positive, got {value}")
-        if self.d_model % self.n_heads:
-            raise ValueError(f"d_model ({self.d_model}) must be divisible by n_heads ({self.n_heads})")
-        if not 0.0 <= self.dropout < 1.0:
-            raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
+        check_config(self)
 
 
 class Embeddings(nn.Module):
@@ -72,14 +67,14 @@ class Embeddings(nn.Module):
             TypeError: the ids are not integers.
             ValueError: they have another shape, none at all, more than max_len, or lie outside the table.
         """
-        _check_ids("token_ids", token_ids, self.tokens.num_embeddings)
+        check_ids("token_ids", token_ids, self.tokens.num_embeddings)
         length, max_len = token_ids.shape[1], self.positions.num_embeddings
         if length > max_len:
             raise ValueError(f"token_ids must have at most max_len ({max_len}) tokens, got {length}")
         if segment_ids is None:
             segments = self.segments.weight[0]  # (m,)
         else:
-            _check_ids("segment_ids", segment_ids, self.segments.num_embeddings)
+            check_ids("segment_ids", segment_ids, self.segments.num_embeddings)
             if segment_ids.shape != token_ids.shape:
                 raise ValueError(
                     f"segment_ids must have the shape of token_ids {tuple(token_ids.shape)}, "
@@ -152,6 +147,58 @@ class Encoder(nn.Module):
         return views
 
 
+class MaskedLM(nn.Module):
+    """An `Encoder` and what it is pre-trained with: a head that scores every token of the vocabulary at a position.
+
+    Args:
+        config: the sizes.
+    Source: Devlin et al. 2019, section 3.1; the head as in its code: a linear map, gelu and a norm, then the token
+        embeddings read backwards and a bias a token. Weights are drawn with a width of 0.02.
+    """
+
+    unused = frozenset(
+        {
+            "bert.embeddings.position_ids",
+            "cls.predictions.decoder.weight",  # the token embeddings again
+            "cls.predictions.decoder.bias",  # the bias again
+        }
+    )
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.encoder = Encoder(config)
+        self.dense = nn.Linear(config.d_model, config.d_model)
+        self.norm = nn.LayerNorm(config.d_model, eps=config.layer_norm_eps)
+        self.bias = nn.Parameter(torch.zeros(config.vocab_size))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw all weights anew, as BERT does."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear | nn.Embedding):
+                nn.init.normal_(module.weight, std=0.02)
+            if isinstance(module, nn.Linear):
+                nn.init.zeros_(module.bias)
+        nn.init.zeros_(self.bias)
+
+    def forward(
+        self, token_ids: Tensor, *, key_mask: Tensor | None = None, segment_ids: Tensor | None = None
+    ) -> Tensor:
+        """Logits (b, i, v) of the token at each position itself; arguments as for `Encoder`."""
+        return self.read(self.encoder(token_ids, key_mask=key_mask, segment_ids=segment_ids))
+
+    def read(self, states: Tensor) -> Tensor:
+        """Logits (..., v) from the encoder's vectors (..., m): of the masked positions alone, say, to save the rest."""
+        hidden = self.norm(F.gelu(self.dense(states)))  # (..., m) -> (..., m)
+        return F.linear(hidden, self.encoder.embeddings.tokens.weight, self.bias)  # (..., m) -> (..., v)
+
+    def checkpoint_views(self) -> CheckpointViews:
+        """Where each tensor of transformers' BertForMaskedLM belongs: views into the parameters."""
+        head = {"cls.predictions.transform.dense": self.dense, "cls.predictions.transform.LayerNorm": self.norm}
+        encoder = {f"bert.{name}": view for name, view in self.encoder.checkpoint_views().items()}
+        return encoder | linear_views(head) | {"cls.predictions.bias": self.bias.data}
+
+
 def _block_views(prefix: str, block: EncoderBlock) -> Iterator[tuple[str, Tensor]]:
     for part in ("weight", "bias"):
         rows = getattr(block.attn.qkv, part).data.chunk(3)  # one fused matrix here, three in the checkpoint
@@ -165,13 +212,3 @@ def _block_views(prefix: str, block: EncoderBlock) -> Iterator[tuple[str, Tensor
         f"{prefix}.output.LayerNorm": block.ffn_norm,
     }
     yield from linear_views(modules).items()
-
-
-def _check_ids(name: str, ids: Tensor, size: int) -> None:
-    if ids.dtype not in (torch.int64, torch.int32):
-        raise TypeError(f"{name} must be int64 or int32, got {ids.dtype}")
-    if ids.dim() != 2 or 0 in ids.shape:
-        raise ValueError(f"{name} must have shape (b, i), none empty, got {tuple(ids.shape)}")
-    lowest, highest = (int(bound) for bound in ids.aminmax())
-    if lowest < 0 or highest >= size:
-        raise ValueError(f"{name} must lie between 0 and {size - 1}, got {lowest} to {highest}")

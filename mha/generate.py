@@ -1,0 +1,188 @@
+"""Continue a sequence: greedy, by sampling, by beam search; with or without a cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+__all__ = ["Decoder", "Sampling", "beam_search", "generate", "greedy", "probabilities"]
+
+Choose = Callable[[Tensor], Tensor]  # logits (b, v) of the next token -> its id (b,)
+
+
+class Decoder(Protocol):
+    """What can be continued: `GPT`, or T5's decoder with its memory."""
+
+    def __call__(self, token_ids: Tensor, *, caches: Any = None) -> Tensor:
+        """(b, i) -> logits (b, i, v); with caches, token_ids are only those that come after what these hold."""
+        ...
+
+    def new_caches(self, batch: int, max_len: int) -> Any:
+        """Empty caches with room for max_len tokens; `reorder(index)` lets sequence n go on from sequence index[n]."""
+        ...
+
+
+def greedy(logits: Tensor) -> Tensor:
+    """The likeliest token: (b, v) -> (b,)."""
+    return logits.argmax(-1)
+
+
+def probabilities(
+    logits: Tensor, *, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None
+) -> Tensor:
+    """The softmax of logits / temperature over the tokens that are left, first by top_k, then by top_p.
+
+    Args:
+        logits: (..., v).  temperature: below 1 sharper, above 1 flatter.
+        top_k: keep the k likeliest tokens, and those equal to the last of them.
+        top_p: keep the likeliest tokens until together they have at least this probability; at least one.
+    Returns:
+        (..., v), rows sum to 1.
+    Raises:
+        ValueError: temperature is not positive, top_k not at least 1, or top_p not in (0, 1].
+    Source: top-k: Fan et al. 2018; top-p: Holtzman et al. 2020.
+    """
+    _check_sampling(temperature, top_k, top_p)
+    logits = logits / temperature
+    if top_k is not None:
+        lowest = logits.topk(min(top_k, logits.shape[-1]), dim=-1).values[..., -1:]
+        logits = logits.masked_fill(logits < lowest, -torch.inf)
+    if top_p is not None:
+        ordered, order = logits.softmax(-1).sort(dim=-1, descending=True, stable=True)
+        before = ordered.cumsum(-1) - ordered  # what the likelier ones have together
+        left_out = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, order, before >= top_p)
+        logits = logits.masked_fill(left_out, -torch.inf)
+    return logits.softmax(-1)
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Draw the next token from `probabilities`.
+
+    Args:
+        generator: what chance is drawn from.  temperature, top_k, top_p: as in `probabilities`.
+    Raises:
+        ValueError: as `probabilities` does, when made.
+    """
+
+    generator: torch.Generator
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+
+    def __post_init__(self) -> None:
+        _check_sampling(self.temperature, self.top_k, self.top_p)
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        """(b, v) -> (b,)."""
+        weights = probabilities(logits, temperature=self.temperature, top_k=self.top_k, top_p=self.top_p)
+        return torch.multinomial(weights, 1, generator=self.generator)[:, 0]
+
+
+@torch.inference_mode()
+def generate(
+    model: Decoder,
+    prompt: Tensor,
+    max_new_tokens: int,
+    *,
+    choose: Choose = greedy,
+    eos_id: int | None = None,
+    use_cache: bool = True,
+) -> Tensor:
+    """Append tokens to each sequence, one after another.
+
+    Args:
+        model: in evaluation mode.  prompt: (b, i) integers, i ≥ 1, without padding.
+        max_new_tokens: n, at least 1.
+        choose: maps the logits (b, v) of the next token to its id (b,): `greedy`, a `Sampling`, or your own.
+        eos_id: behind it a sequence is filled up with it; when all have it, the rest is not computed.
+        use_cache: compute only the newest token in each step; without it, all tokens again.
+    Returns:
+        (b, i + n), or shorter if all sequences ended earlier. The cache changes the time, not the tokens.
+    Raises:
+        ValueError: max_new_tokens is not positive; as the model does, where the tokens become too many for it.
+    """
+    if max_new_tokens < 1:
+        raise ValueError(f"max_new_tokens must be positive, got {max_new_tokens}")
+    batch, start = prompt.shape
+    tokens = prompt.new_full((batch, start + max_new_tokens), 0 if eos_id is None else eos_id)
+    tokens[:, :start] = prompt
+    caches = model.new_caches(batch, start + max_new_tokens - 1) if use_cache else None
+    ended = torch.zeros(batch, dtype=torch.bool, device=prompt.device)
+    done = 0  # tokens in the caches
+    for end in range(start, start + max_new_tokens):
+        chosen = choose(model(tokens[:, done:end], caches=caches)[:, -1])
+        done = end if use_cache else 0
+        if eos_id is not None:
+            chosen = chosen.masked_fill(ended, eos_id)
+            ended |= chosen == eos_id
+        tokens[:, end] = chosen
+        if eos_id is not None and ended.all():
+            return tokens[:, : end + 1]
+    return tokens
+
+
+@torch.inference_mode()
+def beam_search(
+    model: Decoder,
+    prompt: Tensor,
+    max_new_tokens: int,
+    *,
+    n_beams: int,
+    eos_id: int | None = None,
+    length_penalty: float = 1.0,
+) -> tuple[Tensor, Tensor]:
+    """The likeliest continuations that a search which keeps n_beams of them at each step can find.
+
+    Args:
+        model: in evaluation mode.  prompt: (1, i) integers.  max_new_tokens: n, at least 1.
+        n_beams: k. A beam that has ended stays among them, unless k likelier ones push it out.
+        eos_id: ends a continuation; behind it a row is filled up with it.
+        length_penalty: the k continuations left at the end are ranked by log-probability / length ** length_penalty,
+            the length counting new tokens up to eos; 0 ranks by probability alone and favours short ones.
+    Returns:
+        tokens (k, i + n) or shorter, best first, and their scores (k,). Where fewer than k continuations exist, the
+        scores of the rest are -inf.
+    Raises:
+        ValueError: max_new_tokens or n_beams is not positive, or prompt is not one sequence; as the model does.
+    """
+    if max_new_tokens < 1 or n_beams < 1:
+        raise ValueError(f"max_new_tokens ({max_new_tokens}) and n_beams ({n_beams}) must be positive")
+    if prompt.dim() != 2 or len(prompt) != 1:
+        raise ValueError(f"prompt must be one sequence (1, i), got {tuple(prompt.shape)}")
+    tokens = prompt.expand(n_beams, -1)
+    caches = model.new_caches(n_beams, prompt.shape[1] + max_new_tokens - 1)
+    scores = torch.full((n_beams,), -torch.inf, device=prompt.device)
+    scores[0] = 0.0  # all beams are equal so far: only one may branch
+    lengths = torch.zeros(n_beams, dtype=torch.int64, device=prompt.device)
+    ended = torch.zeros(n_beams, dtype=torch.bool, device=prompt.device)
+    step = tokens
+    for _ in range(max_new_tokens):
+        log_p = model(step, caches=caches)[:, -1].log_softmax(-1)  # (k, v)
+        if eos_id is not None:
+            log_p[ended] = -torch.inf  # an ended beam goes on with eos alone, at no cost
+            log_p[ended, eos_id] = 0.0
+        scores, best = (scores[:, None] + log_p).flatten().topk(n_beams)
+        beams, chosen = best // log_p.shape[-1], best % log_p.shape[-1]
+        caches.reorder(beams)
+        lengths = lengths[beams] + ~ended[beams]
+        ended = ended[beams] | (chosen == eos_id if eos_id is not None else False)
+        step = chosen[:, None]
+        tokens = torch.cat([tokens[beams], step], dim=1)
+        if ended.all():
+            break
+    ranked = (scores / lengths.to(scores.dtype) ** length_penalty).sort(descending=True, stable=True)
+    return tokens[ranked.indices], ranked.values
+
+
+def _check_sampling(temperature: float, top_k: int | None, top_p: float | None) -> None:
+    if not temperature > 0.0:
+        raise ValueError(f"temperature must be positive, got {temperature}; for the likeliest token take `greedy`")
+    if top_k is not None and top_k < 1:
+        raise ValueError(f"top_k must be at least 1, got {top_k}")
+    if top_p is not None and not 0.0 < top_p <= 1.0:
+        raise ValueError(f"top_p must be in (0, 1], got {top_p}")

@@ -1,0 +1,139 @@
+"""GPT-2: a stack of causal pre-norm blocks over token and position vectors; the embedding also reads the output."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import cast
+
+from torch import Tensor, nn
+
+from mha.blocks import EncoderBlock
+from mha.cache import KVCache, LayerCaches
+from mha.models.checkpoint import CheckpointViews, linear_views
+from mha.models.validation import check_config, check_ids
+from mha.positions import LearnedPositions
+
+__all__ = ["GPT", "GPTConfig"]
+
+
+@dataclass(frozen=True)
+class GPTConfig:
+    """Sizes of a `GPT`; the defaults are those of the smallest GPT-2.
+
+    Raises:
+        ValueError: a size is not positive, n_heads does not divide d_model, or dropout leaves [0, 1).
+    """
+
+    vocab_size: int = 50257
+    d_model: int = 768
+    n_layers: int = 12
+    n_heads: int = 12
+    d_ff: int = 3072
+    max_len: int = 1024
+    dropout: float = 0.0
+    layer_norm_eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        check_config(self)
+
+
+class GPT(nn.Module):
+    """A causal decoder: at each position, scores for the token that comes next.
+
+    Args:
+        config: the sizes.
+    Source: Radford et al. 2019 (GPT-2): pre-norm, a last norm, the embedding tied to the output, weights drawn with a
+        width of 0.02 and those that write to the stream with 0.02 / √(2 n_layers).
+    """
+
+    unused = frozenset({"lm_head.weight"})  # the embedding again
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.tokens = nn.Embedding(config.vocab_size, config.d_model)
+        self.positions = LearnedPositions(config.d_model, config.max_len)
+        self.dropout = nn.Dropout(config.dropout)
+        norm = partial(nn.LayerNorm, eps=config.layer_norm_eps)
+        self.blocks = nn.ModuleList(
+            EncoderBlock(
+                config.d_model,
+                config.n_heads,
+                config.d_ff,
+                norm_first=True,
+                dropout=config.dropout,
+                activation="gelu_tanh",
+                norm=norm,
+            )
+            for _ in range(config.n_layers)
+        )
+        self.norm = norm(config.d_model)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw all weights anew, as GPT-2 does."""
+        writers: list[nn.Linear] = []
+        for module in self.modules():
+            if isinstance(module, nn.Linear | nn.Embedding):
+                nn.init.normal_(module.weight, std=0.02)
+            if isinstance(module, nn.Linear) and module.bias is not None:
+                nn.init.zeros_(module.bias)
+            if isinstance(module, EncoderBlock):
+                writers += [module.attn.out, module.ffn.down]
+        for linear in writers:
+            nn.init.normal_(linear.weight, std=0.02 / math.sqrt(2 * self.config.n_layers))
+
+    def forward(
+        self, token_ids: Tensor, *, key_mask: Tensor | None = None, caches: Sequence[KVCache] | None = None
+    ) -> Tensor:
+        """Logits of the next token at each position.
+
+        Args:
+            token_ids: (b, i) integers; with caches only those that come after what the caches hold.
+            key_mask: bool (b, j), True = a real token, over all tokens, those in the caches included.
+            caches: from `new_caches`; extended by these tokens.
+        Returns:
+            logits (b, i, v). What stands at padding is computed but means nothing.
+        Raises:
+            TypeError: the ids are not integers, or key_mask is not bool.
+            ValueError: ids outside the vocabulary, more tokens than max_len, or caches that do not fit.
+        """
+        return nn.functional.linear(self.states(token_ids, key_mask=key_mask, caches=caches), self.tokens.weight)
+
+    def states(
+        self, token_ids: Tensor, *, key_mask: Tensor | None = None, caches: Sequence[KVCache] | None = None
+    ) -> Tensor:
+        """The vectors (b, i, m) that the logits are read from. Arguments as for `forward`."""
+        check_ids("token_ids", token_ids, self.config.vocab_size)
+        if caches is not None and len(caches) != len(self.blocks):
+            raise ValueError(f"caches must be one a block ({len(self.blocks)}), got {len(caches)}")
+        offset = caches[0].length if caches else 0
+        x: Tensor = self.dropout(self.positions(self.tokens(token_ids), offset))  # (b, i) -> (b, i, m)
+        for index, block in enumerate(self.blocks):
+            x = block(x, key_mask=key_mask, is_causal=True, cache=None if caches is None else caches[index])
+        normed: Tensor = self.norm(x)
+        return normed
+
+    def new_caches(self, batch: int, max_len: int) -> LayerCaches:
+        """An empty cache for each block, with room for max_len tokens of `batch` sequences."""
+        return LayerCaches(cast(EncoderBlock, block).attn.new_cache(batch, max_len) for block in self.blocks)
+
+    def checkpoint_views(self) -> CheckpointViews:
+        """Where each tensor of transformers' GPT2LMHeadModel belongs: views into the parameters."""
+        views = {
+            "transformer.wte.weight": self.tokens.weight.data,
+            "transformer.wpe.weight": self.positions.weight.data,
+        }
+        modules: dict[str, nn.Module] = {"transformer.ln_f": self.norm}
+        for index, module in enumerate(self.blocks):
+            block, prefix = cast(EncoderBlock, module), f"transformer.h.{index}"
+            modules |= {f"{prefix}.ln_1": block.attn_norm, f"{prefix}.ln_2": block.ffn_norm}
+            linears = {"attn.c_attn": block.attn.qkv, "attn.c_proj": block.attn.out}
+            linears |= {"mlp.c_fc": block.ffn.up, "mlp.c_proj": block.ffn.down}
+            for name, linear in linears.items():  # GPT-2 stores (in, out), as its first TensorFlow code did
+                views[f"{prefix}.{name}.weight"] = linear.weight.data.T
+                views[f"{prefix}.{name}.bias"] = linear.bias.data
+        return views | linear_views(modules)
