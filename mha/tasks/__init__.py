@@ -1,0 +1,1 @@
+"""Data with a known truth, and real data that needs no network."""

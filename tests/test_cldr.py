@@ -1,0 +1,109 @@
+"""Text-to-text pairs from CLDR: the version, what they say, and that what is held out was never seen."""
+
+import re
+from datetime import date
+
+import pytest
+import torch
+
+from mha.tasks import cldr
+from mha.tasks.cldr import KINDS, LANGUAGES, TASKS, Alphabet, answer, prefix, task_pairs, unlabelled
+
+
+def test_the_data_are_of_the_pinned_version(monkeypatch):
+    assert cldr.get_global("cldr") == {"version": "47"}
+    monkeypatch.setattr(cldr, "CLDR_VERSION", "46")
+    with pytest.raises(RuntimeError, match=r"must be of version 46 .*, got \{'version': '47'\}"):
+        task_pairs.__wrapped__("place", "fr")
+
+
+@pytest.mark.parametrize(
+    ("kind", "item", "language", "text"),
+    [
+        ("date", date(2024, 3, 5), None, "2024-03-05"),
+        ("date", date(2024, 3, 5), "fr", "5 mars 2024"),
+        ("date", date(2024, 3, 5), "de", "5. März 2024"),
+        ("date", date(1018, 8, 17), "pl", "17 sierpnia 1018"),
+        ("amount", (1, "duration-hour"), None, "1 hour"),
+        ("amount", (23, "duration-hour"), "pl", "23 godziny"),
+        ("amount", (12, "duration-hour"), "pl", "12 godzin"),
+        ("amount", (112, "duration-hour"), "pl", "112 godzin"),
+        ("amount", (23, "duration-hour"), "fr", "23 heures"),  # a space that does not break became a plain one
+        ("place", "DE", None, "Germany"),
+        ("place", "DE", "pl", "Niemcy"),
+    ],
+)
+def test_what_cldr_says(kind, item, language, text):
+    assert answer(kind, item, language) == text
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_no_test_source_occurs_in_training(task):
+    train, test = ({pair.source for pair in part} for part in task_pairs(*task))
+    assert len(train) > 2 * len(test) > 60
+    assert train.isdisjoint(test)
+    assert len(train) == len(task_pairs(*task)[0])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_sources_in_every_language(kind):
+    for part in (0, 1):
+        first, *others = ([pair.source for pair in task_pairs(kind, language)[part]] for language in LANGUAGES)
+        assert all(sources == first for sources in others)
+
+
+def test_a_test_date_has_a_new_day_and_a_new_year_made_of_known_parts():
+    train, test = ([pair.source for pair in part] for part in task_pairs("date", "fr"))
+    for cut in (slice(0, 4), slice(5, 10)):  # the year; month and day
+        assert {source[cut] for source in train}.isdisjoint(source[cut] for source in test)
+    for cut in (slice(5, 7), slice(8, 10)):  # the month; the day of the month
+        assert {source[cut] for source in train} >= {source[cut] for source in test}
+    for n in range(4):
+        assert {source[n] for source in train} >= {source[n] for source in test}
+
+
+def test_a_test_amount_has_a_new_number_and_a_known_unit():
+    train, test = ([pair.source.split() for pair in part] for part in task_pairs("amount", "pl"))
+    assert {n for n, _ in train}.isdisjoint(n for n, _ in test)
+    assert {unit for _, unit in train} >= {unit for _, unit in test}
+    assert {str(n) for n in range(1, 20)} <= {n for n, _ in train}
+    forms = [{pair.target.split()[1] for pair in part} for part in task_pairs("amount", "pl")]
+    assert forms[0] >= forms[1]
+
+
+def test_polish_agrees_by_the_last_two_digits():
+    for pair in (*task_pairs("amount", "pl")[0], *task_pairs("amount", "pl")[1]):
+        number = int(pair.source.split()[0])
+        if "hour" in pair.source:
+            few = number % 10 in (2, 3, 4) and number % 100 not in (12, 13, 14)
+            assert pair.target == f"{number} {'godzina' if number == 1 else 'godziny' if few else 'godzin'}"
+
+
+def test_the_text_without_answers_holds_no_test_place():
+    names = unlabelled()
+    assert len(names) == len(set(names)) > 1000
+    for task in TASKS:
+        if task[0] == "place":
+            for pair in task_pairs(*task)[1]:
+                assert not any(text.lower() in name.lower() for name in names for text in pair), pair
+    assert any(re.search("dollar canadien", name) for name in names)
+
+
+def test_the_alphabet_comes_back_and_says_what_it_lacks():
+    letters = Alphabet(["Łódź ", "5 mars"], n_sentinels=3)
+    assert letters.sentinels == (2, 3, 4)
+    assert len(letters) == 2 + 3 + len(set("Łódź 5mars"))
+    ids = letters.encode("5 Łaź")
+    assert min(ids) == 5
+    assert letters.decode(ids) == "5 Łaź"
+    assert letters.decode([2, *ids, 0, 4, letters.end_id, *ids]) == "⟨0⟩5 Łaź⟨2⟩"
+    with pytest.raises(ValueError, match="text holds 'k', 'x', not of the alphabet: 'xk5'"):
+        letters.encode("xk5")
+    batch = letters.batch([[7, 8], [9]], padding=-100)
+    assert torch.equal(batch, torch.tensor([[7, 8, 1], [9, 1, -100]]))
+
+
+def test_bad_input_is_named_and_prefixes_are_plain():
+    assert prefix("date", "fr") == "date fr: "
+    with pytest.raises(ValueError, match="kind must be one of date, amount, place, got 'time'"):
+        task_pairs("time", "fr")

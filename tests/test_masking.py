@@ -1,0 +1,52 @@
+"""BERT's masks: what is chosen, what is put in its place, what is left alone."""
+
+import pytest
+import torch
+
+from mha.tasks.masking import mask_tokens
+
+V, MASK, FIRST = 101, 4, 5
+
+
+def masked(rate=0.15, seed=0):
+    token_ids = torch.randint(V, (97, 211), generator=torch.Generator().manual_seed(1))
+    generator = torch.Generator().manual_seed(seed)
+    return token_ids, *mask_tokens(token_ids, generator, mask_id=MASK, vocab_size=V, first_id=FIRST, rate=rate)
+
+
+def within(share, expected, n):
+    """Five standard deviations of a share of n draws."""
+    return abs(share - expected) < 5 * (expected * (1 - expected) / n) ** 0.5
+
+
+def test_what_is_not_chosen_stays_and_special_tokens_are_never_chosen():
+    token_ids, inputs, predicted = masked()
+    assert torch.equal(inputs[~predicted], token_ids[~predicted])
+    assert int(token_ids[predicted].min()) >= FIRST
+    assert torch.equal(token_ids, masked()[0])
+
+
+@pytest.mark.parametrize("rate", [0.15, 0.4])
+def test_shares_are_those_of_the_paper(rate):
+    token_ids, inputs, predicted = masked(rate)
+    ordinary = int((token_ids >= FIRST).sum())
+    n = int(predicted.sum())
+    assert within(n / ordinary, rate, ordinary)
+    became_mask, same = (inputs == MASK)[predicted], (inputs == token_ids)[predicted]
+    assert within(became_mask.double().mean().item(), 0.8, n)
+    assert within(same.double().mean().item(), 0.1 + 0.1 / (V - FIRST), n)  # a random token may be the old one
+    random_ids = inputs[predicted][~became_mask & ~same]
+    assert int(random_ids.min()) >= FIRST
+    assert len(random_ids.unique()) > 0.9 * (V - FIRST)
+
+
+def test_chance_comes_from_the_generator_alone():
+    assert torch.equal(masked(seed=3)[1], masked(seed=3)[1])
+    assert not torch.equal(masked(seed=3)[1], masked(seed=4)[1])
+
+
+def test_trouble_is_named():
+    with pytest.raises(ValueError, match=r"rate must be in \(0, 1\], got 0.0"):
+        masked(rate=0.0)
+    with pytest.raises(ValueError, match=r"first_id \(7\) must be in 0 … vocab_size - 1 \(6\)"):
+        mask_tokens(torch.zeros(2, 3), torch.Generator(), mask_id=0, vocab_size=7, first_id=7)
