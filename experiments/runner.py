@@ -8,10 +8,16 @@ An experiment module defines
 
 and ends in `if __name__ == "__main__": main("its name")`. A chapter reads the rows with `load("its name")`,
 in which each row is the settings of a run and what it measured.
+
+    python -m experiments.runner length_generalization --rows 5
+
+is for code that changed in a way that should change no result: it runs some rows anew, and only if each equals the
+stored one to the last bit, it puts the present code's hash on the results and notes there which rows were run.
 """
 
 from __future__ import annotations
 
+import argparse
 import ast
 import hashlib
 import importlib
@@ -20,6 +26,7 @@ import json
 import multiprocessing
 import os
 import platform
+import random
 import time
 import tokenize
 from collections.abc import Sequence
@@ -30,7 +37,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-__all__ = ["Row", "code_hash", "experiment_names", "load", "main", "run_all"]
+__all__ = ["Row", "carry_over", "code_hash", "experiment_names", "load", "main", "run_all"]
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -82,6 +89,29 @@ def main(name: str, jobs: int | None = None) -> None:
     path.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
     _unfinished(name).unlink(missing_ok=True)
     tqdm.write(f"{path}: {len(rows)} runs, {time.perf_counter() - begun:.0f} s")
+
+
+def carry_over(name: str, n_rows: int) -> None:
+    """Accept stored results for the present code if `n_rows` of them, chosen by chance, come out the same to the bit.
+
+    Raises:
+        ValueError: the settings changed, or a row came out differently; nothing is changed then.
+    """
+    module = importlib.import_module(f"experiments.{name}")
+    path = RESULTS / f"{name}.json"
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    if [row["settings"] for row in stored["rows"]] != module.RUNS:
+        raise ValueError(f"{path.name} has other settings than the present ones. Run: python -m experiments.{name}")
+    sample = random.Random(stored["code_hash"]).sample(stored["rows"], n_rows)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=context, initializer=_one_thread) as pool:
+        results = list(pool.map(_measure, [name] * n_rows, [row["settings"] for row in sample]))
+    for row, result in zip(sample, results, strict=True):
+        if json.loads(json.dumps(result)) != row["result"]:
+            raise ValueError(f"{path.name}: the row {row['settings']} came out differently: {result}")
+    note = {"from": stored["code_hash"], "date": time.strftime("%Y-%m-%d"), "rows": [row["settings"] for row in sample]}
+    stored |= {"code_hash": code_hash(module), "carried_over": [*stored.get("carried_over", []), note]}
+    path.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
 
 
 def run_all(name: str, module: ModuleType, jobs: int) -> list[Row]:
@@ -154,3 +184,11 @@ def _setting() -> Row:
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}",
         "date": time.strftime("%Y-%m-%d"),
     }
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=carry_over.__doc__.splitlines()[0])
+    parser.add_argument("name", choices=experiment_names())
+    parser.add_argument("--rows", type=int, default=5)
+    options = parser.parse_args()
+    carry_over(options.name, options.rows)

@@ -72,3 +72,48 @@ def test_an_interrupted_run_is_taken_up_and_other_code_starts_anew(table):
     assert [row["result"]["value"] for row in runner.run_all("table", module, jobs=1)] == [7.0] * 6
     code.write_text("x = 2")
     assert runner._resume("table", runner.code_hash(module)) == {}
+
+
+class Inline:
+    """Stands for a process pool, without processes."""
+
+    def __init__(self, *args, **options):
+        self.map = map
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *args):
+        return False
+
+
+@pytest.fixture
+def changed_table(table, monkeypatch):
+    """Stored results whose code has changed since."""
+    module, code = table
+    module.run = lambda seed, size: {"value": 1.0}
+    store(module.RUNS, runner.code_hash(module))
+    code.write_text("x = 2")
+    monkeypatch.setattr(runner, "ProcessPoolExecutor", Inline)
+    return module
+
+
+def test_results_that_come_out_the_same_are_carried_over(changed_table):
+    with pytest.raises(ValueError, match="other code or settings"):
+        runner.load("table")
+    runner.carry_over("table", 3)
+    assert len(runner.load("table")) == 6
+    (note,) = json.loads((runner.RESULTS / "table.json").read_text())["carried_over"]
+    assert len(note["rows"]) == 3
+    assert all(row in changed_table.RUNS for row in note["rows"])
+
+
+def test_a_result_that_comes_out_differently_is_not_carried_over(changed_table):
+    changed_table.run = lambda seed, size: {"value": 1.0 + 1e-12}
+    with pytest.raises(ValueError, match=r"table.json: the row \{'seed'.* came out differently: \{'value': 1.0000"):
+        runner.carry_over("table", 3)
+    with pytest.raises(ValueError, match="other code or settings"):
+        runner.load("table")
+    changed_table.RUNS = changed_table.RUNS[:-1]
+    with pytest.raises(ValueError, match="other settings than the present ones"):
+        runner.carry_over("table", 3)
