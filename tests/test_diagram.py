@@ -1,0 +1,128 @@
+"""What is recorded of a model is what it does, and what is drawn is what was recorded."""
+
+from itertools import pairwise
+
+import matplotlib.pyplot as plt
+import pytest
+import torch
+from torch import nn
+
+from mha.blocks import DecoderBlock, EncoderBlock
+from mha.models.bert import Embeddings, Encoder, EncoderConfig
+from mha.view.diagram import Flow, draw_flow, record_flow
+
+X = torch.randn(2, 5, 12, generator=torch.Generator().manual_seed(0))
+
+
+class Chain(nn.Module):
+    """No residual connection; a norm used twice; an operation between the modules."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.map, self.drop = nn.LayerNorm(12), nn.Linear(12, 12), nn.Dropout(0.5)
+
+    def forward(self, x):
+        return self.norm(self.drop(self.map(self.norm(x))).relu())
+
+
+def recorded(norm_first):
+    return record_flow(EncoderBlock(12, 3, 24, norm_first=norm_first), X)
+
+
+def test_post_norm_normalises_behind_each_sum():
+    flow = recorded(norm_first=False)
+    assert flow.order == ["attn", "attn_norm", "ffn", "ffn_norm"]
+    assert flow.residuals() == [("x", "sum"), ("attn_norm", "sum #2")]
+    assert flow.sources("attn_norm") == ["sum"]
+    assert flow.sources("out") == ["ffn_norm"]
+
+
+def test_pre_norm_normalises_before_each_sublayer_and_leaves_the_stream_alone():
+    flow = recorded(norm_first=True)
+    assert flow.order == ["attn_norm", "attn", "ffn_norm", "ffn"]
+    assert flow.residuals() == [("x", "sum"), ("sum", "sum #2")]
+    assert flow.sources("attn_norm") == ["x"]
+    assert flow.sources("out") == ["sum #2"]
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_torchs_own_layer_branches_and_joins_alike(norm_first):
+    theirs = nn.TransformerEncoderLayer(12, 3, 24, dropout=0.0, batch_first=True, norm_first=norm_first)
+    flow = record_flow(theirs, X)  # in training mode: in evaluation it is one fused operation
+    names = {"src": "x", "self_attn": "attn", "norm1": "attn_norm", "norm2": "ffn_norm", "linear2": "ffn"}
+    kept = [names[name] for name in flow.order if name in names]
+    assert kept == recorded(norm_first).order
+    assert [(names.get(a, a), b) for a, b in flow.residuals()] == recorded(norm_first).residuals()
+
+
+def test_a_decoder_block_has_two_inputs_and_three_residuals():
+    flow = record_flow(DecoderBlock(12, 3, 24), X, torch.randn(2, 7, 12))
+    assert flow.order == ["self_attn", "self_norm", "cross_attn", "cross_norm", "ffn", "ffn_norm"]
+    assert flow.sources("cross_attn") == ["self_norm", "memory"]
+    assert [start for start, _ in flow.residuals()] == ["x", "self_norm", "cross_norm"]
+
+
+def test_a_stack_is_looked_into_only_where_opened():
+    encoder = Encoder(EncoderConfig(vocab_size=11, d_model=12, n_layers=2, n_heads=3, d_ff=24, max_len=7))
+    token_ids = torch.randint(11, (2, 5))
+    assert record_flow(encoder, token_ids).order == ["embeddings", "blocks.0", "blocks.1"]
+    flow = record_flow(encoder, token_ids, opened=(EncoderBlock, Embeddings))
+    inside = ["attn", "attn_norm", "ffn", "ffn_norm"]
+    blocks = [f"blocks.{n}.{name}" for n in range(2) for name in inside]
+    assert flow.order == ["embeddings.tokens", "embeddings.norm", *blocks]
+    assert len(flow.residuals()) == 4
+
+
+def test_dropout_is_no_step_a_second_call_is_and_operations_are():
+    model = Chain().train()
+    flow = record_flow(model, X)
+    assert [node.name for node in flow.nodes] == ["x", "norm", "map", "relu", "norm #2", "out"]
+    assert flow.edges == tuple(pairwise(node.name for node in flow.nodes))
+    assert flow.residuals() == []
+
+
+def test_recording_leaves_nothing_behind_and_changes_nothing():
+    block = EncoderBlock(12, 3, 24)
+    before = block(X)
+    record_flow(block, X)
+    assert torch.equal(block(X), before)
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in block.modules())
+    with pytest.raises(ValueError, match="x must have shape"):
+        record_flow(block, X[..., :7])
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in block.modules())
+
+
+def test_a_model_that_cannot_be_followed_is_refused():
+    class Pair(nn.Module):
+        def forward(self, x):
+            return x, x
+
+    class Constant(nn.Module):
+        def forward(self, x):
+            return torch.ones(2)
+
+    with pytest.raises(TypeError, match="must return one tensor, got tuple"):
+        record_flow(Pair(), X)
+    with pytest.raises(ValueError, match="made of its inputs"):
+        record_flow(Constant(), X)
+
+
+def drawn(flow: Flow):
+    ax = draw_flow(flow, plt.figure().subplots(), title="a block")
+    texts = sorted((text for text in ax.texts if text.get_text()), key=lambda text: -text.get_position()[1])
+    sides = [float(line.get_xdata()[1]) for line in ax.lines]
+    plt.close(ax.figure)
+    return [text.get_text() for text in texts], sides
+
+
+def test_the_drawing_has_every_step_in_order_and_every_residual_on_the_right():
+    texts, sides = drawn(recorded(norm_first=False))
+    attn, ffn = "attn: MultiHeadAttention", "ffn: FeedForward"
+    assert texts == ["x", attn, "+", "attn_norm: LayerNorm", ffn, "+", "ffn_norm: LayerNorm", "out"]
+    assert [side > 0 for side in sides] == [True, True]
+    texts, sides = drawn(record_flow(DecoderBlock(12, 3, 24), X, torch.randn(2, 7, 12)))
+    assert [side > 0 for side in sides].count(False) == 2  # x past memory to the attention, memory to its own
+
+
+def test_pre_norm_and_post_norm_are_drawn_differently():
+    assert drawn(recorded(norm_first=True)) != drawn(recorded(norm_first=False))
