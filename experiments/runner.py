@@ -9,10 +9,11 @@ An experiment module defines
 and ends in `if __name__ == "__main__": main("its name")`. A chapter reads the rows with `load("its name")`,
 in which each row is the settings of a run and what it measured.
 
-    python -m experiments.runner length_generalization --rows 5
+    python -m experiments.runner length_generalization --rows 5 [--since v1]
 
 is for code that changed in a way that should change no result: it runs some rows anew, and only if each equals the
-stored one to the last bit, it puts the present code's hash on the results and notes there which rows were run.
+stored one to the last bit, it puts the present code's hash on the results and notes there which rows were run. Another
+processor rounds otherwise: there, --since compares with what the code of a git revision gives on the same machine.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ import multiprocessing
 import os
 import platform
 import random
+import subprocess
+import sys
+import tempfile
 import time
 import tokenize
 from collections.abc import Sequence
@@ -91,9 +95,12 @@ def main(name: str, jobs: int | None = None) -> None:
     tqdm.write(f"{path}: {len(rows)} runs, {time.perf_counter() - begun:.0f} s")
 
 
-def carry_over(name: str, n_rows: int) -> None:
+def carry_over(name: str, n_rows: int, since: str | None = None) -> None:
     """Accept stored results for the present code if `n_rows` of them, chosen by chance, come out the same to the bit.
 
+    Args:
+        since: a git revision whose code made the stored results; its code is run here for comparison. If None, the
+            comparison is with what is stored.
     Raises:
         ValueError: the settings changed, or a row came out differently; nothing is changed then.
     """
@@ -103,15 +110,40 @@ def carry_over(name: str, n_rows: int) -> None:
     if [row["settings"] for row in stored["rows"]] != module.RUNS:
         raise ValueError(f"{path.name} has other settings than the present ones. Run: python -m experiments.{name}")
     sample = random.Random(stored["code_hash"]).sample(stored["rows"], n_rows)
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=context, initializer=_one_thread) as pool:
-        results = list(pool.map(_measure, [name] * n_rows, [row["settings"] for row in sample]))
-    for row, result in zip(sample, results, strict=True):
-        if json.loads(json.dumps(result)) != row["result"]:
-            raise ValueError(f"{path.name}: the row {row['settings']} came out differently: {result}")
-    note = {"from": stored["code_hash"], "date": time.strftime("%Y-%m-%d"), "rows": [row["settings"] for row in sample]}
+    settings = [row["settings"] for row in sample]
+    wanted = [row["result"] for row in sample] if since is None else _results_at(since, name, settings)
+    for row, result, other in zip(settings, _results(name, settings), wanted, strict=True):
+        if result != other:
+            raise ValueError(f"{path.name}: the row {row} came out differently: {result}")
+    note = {"from": stored["code_hash"], "date": time.strftime("%Y-%m-%d"), "rows": settings, "compared with": since}
     stored |= {"code_hash": code_hash(module), "carried_over": [*stored.get("carried_over", []), note]}
     path.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
+
+
+def _results(name: str, settings: list[Row]) -> list[Row]:
+    with ProcessPoolExecutor(
+        os.cpu_count(), mp_context=multiprocessing.get_context("spawn"), initializer=_one_thread
+    ) as pool:
+        return json.loads(json.dumps(list(pool.map(_measure, [name] * len(settings), settings))))
+
+
+def _results_at(revision: str, name: str, settings: list[Row]) -> list[Row]:
+    """The same by the code of a git revision, one after another."""
+    code = (
+        "import importlib, json, sys, torch; torch.set_num_threads(1);"
+        "run = importlib.import_module('experiments.' + sys.argv[1]).run;"
+        "print(json.dumps([run(**row) for row in json.loads(sys.argv[2])]))"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        tree = str(Path(folder) / "tree")
+        subprocess.run(["git", "worktree", "add", "--quiet", "--detach", tree, revision], cwd=ROOT, check=True)
+        try:
+            command = [sys.executable, "-c", code, name, json.dumps(settings)]
+            env = {**os.environ, "PYTHONPATH": tree}
+            out = subprocess.run(command, cwd=tree, env=env, check=True, capture_output=True, text=True).stdout
+        finally:
+            subprocess.run(["git", "worktree", "remove", "--force", tree], cwd=ROOT, check=True)
+    return json.loads(out)
 
 
 def run_all(name: str, module: ModuleType, jobs: int) -> list[Row]:
@@ -190,5 +222,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=carry_over.__doc__.splitlines()[0])
     parser.add_argument("name", choices=experiment_names())
     parser.add_argument("--rows", type=int, default=5)
+    parser.add_argument("--since", help="a git revision to compare with on this machine, instead of what is stored")
     options = parser.parse_args()
-    carry_over(options.name, options.rows)
+    carry_over(options.name, options.rows, options.since)
