@@ -11,6 +11,7 @@ evenly spread, in mixed order: transformers gets it padded with an attention mas
 from __future__ import annotations
 
 import argparse
+import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
@@ -66,16 +67,20 @@ def gpt_pair(size: Size) -> tuple[GPT, GPT2LMHeadModel]:
     return ours, theirs
 
 
-def training_steps(size: Size) -> Calls:
-    """One update each, on the same batch; the weights move on from call to call."""
+def losses(size: Size) -> dict[str, tuple[nn.Module, Callable[[], Tensor]]]:
+    """Each model, and its mean loss over the next tokens of the same batch."""
     tokens = torch.randint(VOCAB_SIZE, (size.batch, size.length), generator=torch.Generator().manual_seed(0))
     ours, theirs = gpt_pair(size)
 
     def our_loss() -> Tensor:
         return F.cross_entropy(ours(tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten())
 
-    losses = {"mha": (ours, our_loss), "transformers": (theirs, lambda: theirs(tokens, labels=tokens).loss)}
-    return {name: _step(model, loss) for name, (model, loss) in losses.items()}
+    return {"mha": (ours, our_loss), "transformers": (theirs, lambda: theirs(tokens, labels=tokens).loss)}
+
+
+def training_steps(size: Size) -> Calls:
+    """One update each; the weights move on from call to call."""
+    return {name: _step(model, loss) for name, (model, loss) in losses(size).items()}
 
 
 def _step(model: nn.Module, loss: Callable[[], Tensor]) -> Callable[[], object]:
@@ -151,8 +156,6 @@ CASES: dict[str, Callable[[], Calls]] = {
 
 def summary(times: Times) -> dict[str, Any]:
     """Medians and quartiles in milliseconds, and ours over theirs, round by round."""
-    import statistics
-
     quartiles = {name: statistics.quantiles([1e3 * t for t in values], n=4) for name, values in times.items()}
     return {
         "milliseconds": {name: {"median": q[1], "quartiles": [q[0], q[2]]} for name, q in quartiles.items()},

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from benchmarks import models
 from benchmarks.interleaved import measure, ratio
 from benchmarks.layers import layers
 
@@ -56,3 +57,28 @@ def test_a_slower_contender_has_a_larger_time_in_each_round():
 def test_ratio_pairs_rounds():
     times = {"a": [1.0, 20.0, 3.0, 40.0], "b": [1.0, 10.0, 1.0, 10.0]}
     assert ratio(times, "a", "b")[0] == 2.5
+
+
+def test_both_sides_train_the_same_model():
+    size = models.Size(n_layers=2, n_heads=2, d_model=22, length=11, batch=3)
+    ours, theirs = (model.double().eval() for model in models.gpt_pair(size))
+    tokens = torch.randint(models.VOCAB_SIZE, (3, 11), generator=torch.Generator().manual_seed(0))
+    assert_close(ours(tokens), theirs(tokens).logits, atol=1e-10, rtol=0)
+    our_loss, their_loss = (loss().double() for _, loss in models.losses(size).values())
+    assert_close(our_loss, their_loss, atol=1e-5, rtol=0)
+
+
+def test_both_sides_write_the_same_tokens():
+    calls = models.decoding(models.Size(n_layers=2, n_heads=2, d_model=22, length=11, batch=1))
+    ours, theirs = calls["mha"](), calls["transformers"]()
+    assert ours.shape == (1, models.PROMPT + models.NEW_TOKENS)
+    assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("ragged", [False, True])
+def test_both_sides_encode_the_same(ragged):
+    outs = [call() for call in models.encoding(ragged).values()]
+    real = outs[0].abs().sum(-1) > 0  # by_length leaves zeros at padding
+    assert (not ragged) == bool(real.all())
+    for out in outs[1:]:
+        assert_close(out[real], outs[0][real], atol=2e-5, rtol=0)
