@@ -18,7 +18,6 @@ from importlib import metadata
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import BertConfig, BertModel, GPT2Config, GPT2LMHeadModel
@@ -71,11 +70,10 @@ def losses(size: Size) -> dict[str, tuple[nn.Module, Callable[[], Tensor]]]:
     """Each model, and its mean loss over the next tokens of the same batch."""
     tokens = torch.randint(VOCAB_SIZE, (size.batch, size.length), generator=torch.Generator().manual_seed(0))
     ours, theirs = gpt_pair(size)
-
-    def our_loss() -> Tensor:
-        return F.cross_entropy(ours(tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten())
-
-    return {"mha": (ours, our_loss), "transformers": (theirs, lambda: theirs(tokens, labels=tokens).loss)}
+    return {
+        "mha": (ours, lambda: ours.next_token_loss(tokens)),
+        "transformers": (theirs, lambda: theirs(tokens, labels=tokens).loss),
+    }
 
 
 def training_steps(size: Size) -> Calls:

@@ -42,7 +42,7 @@ from mha.train import fit
 
 CODE = [
     *(f"mha/models/{name}.py" for name in ("bert", "gpt", "ngram")),
-    *(f"mha/{name}.py" for name in ("attention", "blocks", "heads", "positions", "text", "train")),
+    *(f"mha/{name}.py" for name in ("attention", "blocks", "heads", "linear", "positions", "text", "train")),
     *(f"mha/tasks/{name}.py" for name in ("docstrings", "masking", "prose")),
 ]
 VOCAB_SIZE, LENGTH, N_GAPS = 1024, 32, 256

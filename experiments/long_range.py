@@ -35,6 +35,7 @@ CODE = [
     "mha/attention.py",
     "mha/blocks.py",
     "mha/heads.py",
+    "mha/linear.py",
     "mha/tasks/recall.py",
     "mha/train.py",
 ]

@@ -10,6 +10,7 @@ CODE = [
     "mha/attention.py",
     "mha/blocks.py",
     "mha/heads.py",
+    "mha/linear.py",
     "mha/tasks/recall.py",
     "mha/train.py",
 ]
@@ -18,7 +19,7 @@ RUNS: list[Row] = [
     {"model": model, "n_items": n_items, "distance": distance, "seed": 100, "lr": lr}
     for model in MODELS
     for n_items in TASKS
-    for distance in (32, 128)
+    for distance in (32, 128, 256)
     for lr in RATES
     if (model, n_items) != ("GRU", 8)
 ]

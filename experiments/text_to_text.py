@@ -36,7 +36,7 @@ from mha.tasks.span_corruption import corrupt_spans
 from mha.train import fit
 
 CODE = [
-    *("mha/attention.py", "mha/blocks.py", "mha/heads.py", "mha/positions.py", "mha/train.py"),
+    *("mha/attention.py", "mha/blocks.py", "mha/heads.py", "mha/linear.py", "mha/positions.py", "mha/train.py"),
     *("mha/models/t5.py", "mha/models/writer.py", "mha/tasks/cldr.py", "mha/tasks/span_corruption.py"),
 ]
 SIZES = {"d_model": 64, "n_layers": 2, "n_heads": 4, "head_dim": 16, "d_ff": 256, "max_distance": 32}

@@ -34,7 +34,7 @@ from mha.train import fit
 
 CODE = [
     *(f"mha/models/{name}.py" for name in ("bert", "gpt", "relative", "xlnet")),
-    *(f"mha/{name}.py" for name in ("attention", "blocks", "heads", "masks", "positions", "train")),
+    *(f"mha/{name}.py" for name in ("attention", "blocks", "heads", "linear", "masks", "positions", "train")),
 ]
 N_KNOWN, N_NAMES = 8, 4  # names there are, and names in a text
 N_SYMBOLS = 2 * N_KNOWN

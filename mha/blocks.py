@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from mha.cache import KVCache
 from mha.heads import MultiHeadAttention
+from mha.linear import Linear
 
 __all__ = ["DecoderBlock", "EncoderBlock", "FeedForward"]
 
@@ -49,16 +50,16 @@ class FeedForward(nn.Module):
             raise ValueError(f"d_model ({d_model}) and d_ff ({d_ff}) must be positive")
         if activation not in ACTIVATIONS:
             raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}")
-        self.up = nn.Linear(d_model, d_ff, bias=bias)
-        self.down = nn.Linear(d_ff, d_model, bias=bias)
+        self.up = Linear(d_model, d_ff, bias=bias)
+        self.down = Linear(d_ff, d_model, bias=bias)
         self.dropout = _dropout(dropout)
         self.activation = activation
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., m) -> (..., m). Raises ValueError where width, dtype or device is not the layer's."""
         _check_stream(x, self.up.weight)
-        hidden: Tensor = self.dropout(ACTIVATIONS[self.activation](self.up(x)))  # (..., m) -> (..., d_ff)
-        out: Tensor = self.down(hidden)
+        hidden = ACTIVATIONS[self.activation](self.up(x))  # (..., m) -> (..., d_ff)
+        out: Tensor = self.down(self.dropout(hidden) if self.training else hidden)
         return out
 
     def extra_repr(self) -> str:
@@ -74,10 +75,10 @@ class _Residual(nn.Module):
         self.dropout = _dropout(dropout)
 
     def _join(self, x: Tensor, norm: nn.Module, sublayer: Callable[[Tensor], Tensor]) -> Tensor:
-        if self.norm_first:
-            joined: Tensor = x + self.dropout(sublayer(norm(x)))
-        else:
-            joined = norm(x + self.dropout(sublayer(x)))
+        update = sublayer(norm(x) if self.norm_first else x)
+        if self.training:
+            update = self.dropout(update)
+        joined: Tensor = x + update if self.norm_first else norm(x + update)
         return joined
 
 

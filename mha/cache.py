@@ -36,6 +36,7 @@ class KVCache:
         self._length = 0
         with torch.inference_mode(False):  # or a cache made during inference could not be written outside it
             self._both = torch.zeros(2, batch, n_kv_heads, max_len, head_dim, dtype=dtype, device=device)
+        self._keys, self._values = self._both
 
     @property
     def length(self) -> int:
@@ -45,12 +46,12 @@ class KVCache:
     @property
     def keys(self) -> Tensor:
         """(b, g, length, d), a view: later writes show in it."""
-        return self._both[0, :, :, : self._length]
+        return self._keys[:, :, : self._length]
 
     @property
     def values(self) -> Tensor:
         """(b, g, length, d), a view: later writes show in it."""
-        return self._both[1, :, :, : self._length]
+        return self._values[:, :, : self._length]
 
     @property
     def cache_bytes(self) -> int:
@@ -70,8 +71,8 @@ class KVCache:
         """
         self._check(k, v)
         stop = self._length + k.shape[-2]
-        self._both[0, :, :, self._length : stop] = k
-        self._both[1, :, :, self._length : stop] = v
+        self._keys[:, :, self._length : stop] = k
+        self._values[:, :, self._length : stop] = v
         self._length = stop
         return self.keys, self.values
 

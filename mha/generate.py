@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from mha.linear import wide_by_column
 
 __all__ = ["Decoder", "Sampling", "beam_search", "generate", "greedy", "probabilities"]
 
+WORTH_A_COPY = 32  # tokens, from which on `wide_by_column` saves more than it costs
 Choose = Callable[[Tensor], Tensor]  # logits (b, v) of the next token -> its id (b,)
 
 
@@ -111,10 +115,20 @@ def generate(
     batch, start = prompt.shape
     tokens = prompt.new_full((batch, start + max_new_tokens), 0 if eos_id is None else eos_id)
     tokens[:, :start] = prompt
-    caches = model.new_caches(batch, start + max_new_tokens - 1) if use_cache else None
-    ended = torch.zeros(batch, dtype=torch.bool, device=prompt.device)
+    one_row = use_cache and batch == 1 and max_new_tokens >= WORTH_A_COPY
+    with wide_by_column(model) if one_row and isinstance(model, nn.Module) else nullcontext():
+        return _continued(model, tokens, start, choose, eos_id, use_cache)
+
+
+def _continued(
+    model: Decoder, tokens: Tensor, start: int, choose: Choose, eos_id: int | None, use_cache: bool
+) -> Tensor:
+    """tokens (b, i + n) with all from `start` on written, cut off where every sequence has ended."""
+    batch, stop = tokens.shape
+    caches = model.new_caches(batch, stop - 1) if use_cache else None
+    ended = torch.zeros(batch, dtype=torch.bool, device=tokens.device)
     done = 0  # tokens in the caches
-    for end in range(start, start + max_new_tokens):
+    for end in range(start, stop):
         chosen = choose(model(tokens[:, done:end], caches=caches)[:, -1])
         done = end if use_cache else 0
         if eos_id is not None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mha.attention import fused_attention
 from mha.cache import KVCache
+from mha.linear import Linear
 from mha.masks import combine_masks
 
 __all__ = ["MultiHeadAttention", "merge_heads", "split_heads"]
@@ -95,8 +96,8 @@ class MultiHeadAttention(nn.Module):
         self.head_dim = d_model // n_heads if head_dim is None else head_dim
         self.dropout, self.scale = dropout, scale
         self.rotary, self.gate = rotary, gate
-        self.qkv = nn.Linear(d_model, (n_heads + 2 * n_kv_heads) * self.head_dim, bias=bias)  # rows: q, then k, then v
-        self.out = nn.Linear(n_heads * self.head_dim, d_model, bias=bias)
+        self.qkv = Linear(d_model, (n_heads + 2 * n_kv_heads) * self.head_dim, bias=bias)  # rows: q, then k, then v
+        self.out = Linear(n_heads * self.head_dim, d_model, bias=bias)
         self.attend: Callable[..., Tensor] = fused_attention  # `recording` puts the explicit path here for a while
         self.reset_parameters()
 

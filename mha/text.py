@@ -49,13 +49,28 @@ def train_wordpiece(texts: Iterable[str], vocab_size: int) -> Tokenizer:
     """
     if vocab_size <= len(SPECIAL):
         raise ValueError(f"vocab_size must be at least {len(SPECIAL) + 1}, got {vocab_size}")
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    texts, cutter = list(texts), _word_cutter(models.WordPiece(unk_token="[UNK]"))
+    # The trainer numbers pieces such as "##a" in the order of a hash table, which differs from process to process, and
+    # settles ties between merges by these numbers. As special tokens they keep the numbers of this list.
+    inside = sorted({f"##{letter}" for text in texts for word in _words(cutter, text) for letter in word[1:]})
+    trainer = trainers.WordPieceTrainer(vocab_size=vocab_size, special_tokens=[*SPECIAL, *inside], show_progress=False)
+    cutter.train_from_iterator(texts, trainer)
+    tokenizer = _word_cutter(models.WordPiece(cutter.get_vocab(), unk_token="[UNK]"))
+    tokenizer.add_special_tokens(list(SPECIAL))
+    return tokenizer
+
+
+def _word_cutter(model: models.WordPiece) -> Tokenizer:
+    tokenizer = Tokenizer(model)
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
-    trainer = trainers.WordPieceTrainer(vocab_size=vocab_size, special_tokens=list(SPECIAL), show_progress=False)
-    tokenizer.train_from_iterator(texts, trainer)
     return tokenizer
+
+
+def _words(tokenizer: Tokenizer, text: str) -> list[str]:
+    cut = tokenizer.pre_tokenizer.pre_tokenize_str(tokenizer.normalizer.normalize_str(text))
+    return [word for word, _ in cut]
 
 
 def pack(tokenizer: Tokenizer, texts: Sequence[str], length: int) -> Tensor:

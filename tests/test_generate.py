@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 from transformers import GPT2Config, GPT2LMHeadModel, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
+import mha.linear
 from mha.generate import Sampling, beam_search, generate, greedy, probabilities
 from mha.models.gpt import GPT, GPTConfig
 from tests.parity import randomised, with_weights_of
@@ -44,6 +45,15 @@ def test_greedy_equals_transformers(pair, use_cache):
     want = theirs_generate(theirs, prompt(), 31)
     assert torch.equal(generate(mine, prompt(), 31, use_cache=use_cache), want)
     assert len(want[:, 5:].unique()) > 5  # or it would prove little
+
+
+def test_one_sequence_on_all_cores_equals_transformers(pair, monkeypatch):
+    monkeypatch.setattr(mha.linear, "SMALL", 1)
+    mine, theirs = pair
+    weight = mine.tokens.weight
+    assert torch.equal(generate(mine, prompt(1), 35), theirs_generate(theirs, prompt(1), 35))
+    assert mine.tokens.weight is weight
+    assert weight.is_contiguous()
 
 
 def test_behind_eos_comes_only_eos_and_it_stops_early(pair):

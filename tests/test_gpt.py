@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch.testing import assert_close
 from transformers import GPT2Config, GPT2LMHeadModel
 
+import mha.models.gpt
 from mha.models.checkpoint import load_weights
 from mha.models.gpt import GPT, GPTConfig
 from mha.recording import record_attention
@@ -41,6 +42,21 @@ def test_values_and_gradients_equal_transformers(dtype, atol, padded):
     targets = token_ids(seed=1)[real]
     for logits in (got, want):
         F.cross_entropy(logits, targets).backward()
+    assert_same_gradients(theirs, mine, atol)
+
+
+@pytest.mark.parametrize(("dtype", "atol"), TOLERANCES)
+@pytest.mark.parametrize("chunk", [7, 512])
+def test_loss_in_chunks_equals_transformers(monkeypatch, dtype, atol, chunk):
+    monkeypatch.setattr(mha.models.gpt, "CHUNK", chunk)
+    mine, theirs = pair(dtype)
+    loss = mine.next_token_loss(token_ids())
+    want = F.cross_entropy(theirs(token_ids()).logits[:, :-1].flatten(0, 1), token_ids()[:, 1:].flatten())
+    assert_close(loss, want, atol=atol, rtol=0)
+    with torch.no_grad():
+        assert_close(mine.next_token_loss(token_ids()), want, atol=atol, rtol=0)
+    loss.backward()
+    want.backward()
     assert_same_gradients(theirs, mine, atol)
 
 

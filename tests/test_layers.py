@@ -12,7 +12,7 @@ import mha
 
 PACKAGE = Path(mha.__file__).parent
 FLOORS = {
-    0: "reference masks positions cache attention",
+    0: "reference masks positions cache attention linear",
     1: "heads variants",
     2: "blocks",
     3: "models",

@@ -1,15 +1,21 @@
 """Tokenizers trained here, text packed into pieces, and real prose to train them on."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer
 
 from mha.tasks.prose import RUN, english_prose, paragraphs
 from mha.text import SPECIAL, pack, train_bpe, train_wordpiece
 
 TEXTS = ["The cat sat on the mat.", "The dog sat on the log.", "A cat and a dog are on a log."] * 3
 BPE = train_bpe(TEXTS, 280)
+VERBS = ["read", "play", "walk", "jump", "sing", "talk", "work", "sleep", "think", "build"]
+PROSE = [f"{verb}ing un{verb} {verb}er" for verb in VERBS]
 
 
 @settings(deadline=None)
@@ -18,8 +24,15 @@ def test_bytes_bring_back_any_text(text):
     assert BPE.decode(BPE.encode(text).ids, skip_special_tokens=False) == text
 
 
-def test_training_twice_gives_the_same_tokens():
-    assert train_bpe(TEXTS, 280).to_str() == BPE.to_str()
+@pytest.mark.parametrize(("train", "size"), [("train_bpe", 290), ("train_wordpiece", 80)])
+def test_each_process_learns_the_same_tokens(train, size):
+    code = f"from mha.text import *; from tests.test_text import PROSE; print({train}(PROSE, {size}).to_str())"
+    first, second = (subprocess.run([sys.executable, "-c", code], capture_output=True, check=True) for _ in range(2))
+    assert first.stdout == second.stdout
+    assert Tokenizer.from_str(first.stdout.decode()).get_vocab_size() == size
+
+
+def test_frequent_words_become_one_token():
     assert BPE.get_vocab_size() == 280
     assert len(BPE.encode("The cat sat").ids) < 6  # merged, not bytes
 

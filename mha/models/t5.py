@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from typing import cast
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from mha.blocks import DecoderBlock, EncoderBlock, FeedForward
 from mha.heads import MultiHeadAttention
 from mha.models.checkpoint import CheckpointViews, linear_views
-from mha.models.validation import check_ids
+from mha.models.validation import check_ids, check_sizes
 from mha.models.writer import DecoderCaches, Writer
 from mha.positions import RelativeBias
 
@@ -43,12 +43,7 @@ class T5Config:
     norm_eps: float = 1e-6
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name != "dropout" and not value > 0:
-                raise ValueError(f"{field.name} must be positive, got {value}")
-        if not 0.0 <= self.dropout < 1.0:
-            raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
+        check_sizes(self)
 
 
 class _Stack(nn.Module):

@@ -8,23 +8,34 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["check_config", "check_ids"]
+__all__ = ["check_config", "check_ids", "check_sizes"]
 
 
 def check_config(config: Any) -> None:
-    """Refuse sizes that no model can have.
+    """`check_sizes`, and that the heads share d_model.
 
     Args:
         config: a dataclass of numbers, among them d_model, n_heads and dropout.
     Raises:
         ValueError: a size is not positive, n_heads does not divide d_model, or dropout leaves [0, 1).
     """
+    check_sizes(config)
+    if config.d_model % config.n_heads:
+        raise ValueError(f"d_model ({config.d_model}) must be divisible by n_heads ({config.n_heads})")
+
+
+def check_sizes(config: Any) -> None:
+    """Refuse sizes that no model can have.
+
+    Args:
+        config: a dataclass of numbers, among them dropout.
+    Raises:
+        ValueError: a size is not positive, or dropout leaves [0, 1).
+    """
     for field in fields(config):
         value = getattr(config, field.name)
         if field.name != "dropout" and not value > 0:
             raise ValueError(f"{field.name} must be positive, got {value}")
-    if config.d_model % config.n_heads:
-        raise ValueError(f"d_model ({config.d_model}) must be divisible by n_heads ({config.n_heads})")
     if not 0.0 <= config.dropout < 1.0:
         raise ValueError(f"dropout must be in [0, 1), got {config.dropout}")
 
