@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LARGE_RTOL", "far_key", "far_rows", "mask", "numbers", "qkv", "tempting_keys"]
+__all__ = ["LARGE_RTOL", "far_key", "far_rows", "log_softmax", "mask", "numbers", "qkv", "tempting_keys"]
 
 Array = NDArray[Any]
 LARGE_RTOL = 1e-3  # scores near 800 cost a float32 answer four of its seven digits
@@ -53,6 +53,12 @@ def tempting_keys(arrays: dict[str, Array], allowed: Array) -> dict[str, Array]:
     far = far_rows(arrays)
     far["q"][:, -2], far["k"][:, -2] = 448.0, np.where(allowed, 0.0, 4.0)
     return {**far, "attn_mask": np.tile(allowed, (len(far["q"]), 1))}
+
+
+def log_softmax(logits: Array, axis: int = -1) -> Array:
+    """log softmax(logits) along `axis`, for logits of any size."""
+    shifted = logits - logits.max(axis=axis, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True)))
 
 
 def mask(n_queries: int, n_keys: int, *, empty_row: int | None = None) -> Array:

@@ -8,14 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mha.checks.diagnosis import Exercise, Mistake, Trial
-from mha.checks.inputs import LARGE_RTOL, numbers
+from mha.checks.inputs import LARGE_RTOL, log_softmax, numbers
 
 Array = NDArray[Any]
-
-
-def _log_softmax(logits: Array, axis: int = -1) -> Array:
-    shifted = logits - logits.max(axis=axis, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True)))
 
 
 def _overflowing(logits: Array) -> Array:
@@ -23,9 +18,9 @@ def _overflowing(logits: Array) -> Array:
     return np.asarray(np.log(exponentials / exponentials.sum(axis=-1, keepdims=True)))
 
 
-def _losses(logits: Array, token_ids: Array, log_softmax: Any = _log_softmax) -> Array:
+def _losses(logits: Array, token_ids: Array, log_p: Any = log_softmax) -> Array:
     """(b, i): minus the log probability of the token at each position."""
-    return -np.take_along_axis(log_softmax(logits), token_ids[..., None], axis=-1)[..., 0]
+    return -np.take_along_axis(log_p(logits), token_ids[..., None], axis=-1)[..., 0]
 
 
 def _right(logits: Array, token_ids: Array, predicted: Array) -> Array:
@@ -117,7 +112,7 @@ MASKED_LOSS = Exercise(
         ),
         Mistake(
             "over-positions",
-            lambda logits, token_ids, predicted: _losses(logits, token_ids, lambda x: _log_softmax(x, axis=1))[
+            lambda logits, token_ids, predicted: _losses(logits, token_ids, lambda x: log_softmax(x, axis=1))[
                 predicted
             ].mean(),
             "the softmax runs over the positions: it runs over the vocabulary, the last axis.",

@@ -8,14 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mha.checks.diagnosis import Exercise, Mistake, Trial
-from mha.checks.inputs import LARGE_RTOL, numbers
+from mha.checks.inputs import LARGE_RTOL, log_softmax, numbers
 
 Array = NDArray[Any]
-
-
-def _log_softmax(logits: Array, axis: int = -1) -> Array:
-    shifted = logits - logits.max(axis=axis, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True)))
 
 
 def _overflowing(logits: Array) -> Array:
@@ -30,7 +25,7 @@ def _picked(log_p: Array, targets: Array) -> Array:
 
 
 def _losses(logits: Array, tokens: Array) -> Array:
-    return -_picked(_log_softmax(logits[:, :-1]), tokens[:, 1:])
+    return -_picked(log_softmax(logits[:, :-1]), tokens[:, 1:])
 
 
 def _tokens(seed: int, batch: int, length: int, vocab_size: int) -> Array:
@@ -54,28 +49,28 @@ NEXT_TOKEN_LOSS = Exercise(
     mistakes=(
         Mistake(
             "not-shifted",
-            lambda logits, tokens: -_picked(_log_softmax(logits), tokens),
+            lambda logits, tokens: -_picked(log_softmax(logits), tokens),
             "each position is judged by its own token, which it can see: position n is judged by token n + 1, so the "
             "last position has no target and there is one loss fewer than tokens.",
             also=(
                 lambda logits, tokens: _losses(np.roll(logits, -1, axis=1), tokens),
-                lambda logits, tokens: -_picked(_log_softmax(logits[:, :-1]), tokens[:, :-1]),
+                lambda logits, tokens: -_picked(log_softmax(logits[:, :-1]), tokens[:, :-1]),
             ),
         ),
         Mistake(
             "shifted-backwards",
-            lambda logits, tokens: -_picked(_log_softmax(logits[:, 1:]), tokens[:, :-1]),
+            lambda logits, tokens: -_picked(log_softmax(logits[:, 1:]), tokens[:, :-1]),
             "each position is judged by the token before it: drop the last logits and the first token, not the other "
             "way round.",
         ),
         Mistake(
             "two-ahead",
-            lambda logits, tokens: -_picked(_log_softmax(logits[:, :-1]), np.roll(tokens, -2, axis=1)[:, :-1]),
+            lambda logits, tokens: -_picked(log_softmax(logits[:, :-1]), np.roll(tokens, -2, axis=1)[:, :-1]),
             "the targets are shifted twice: position n is judged by token n + 1.",
         ),
         Mistake(
             "wrapped-around",
-            lambda logits, tokens: -_picked(_log_softmax(logits), np.roll(tokens, -1, axis=1)),
+            lambda logits, tokens: -_picked(log_softmax(logits), np.roll(tokens, -1, axis=1)),
             "the last position is judged by the first token: np.roll brings it round. Leave the last position out.",
         ),
         Mistake(
@@ -95,7 +90,7 @@ NEXT_TOKEN_LOSS = Exercise(
         ),
         Mistake(
             "wrong-axis",
-            lambda logits, tokens: -_picked(_log_softmax(logits[:, :-1], axis=1), tokens[:, 1:]),
+            lambda logits, tokens: -_picked(log_softmax(logits[:, :-1], axis=1), tokens[:, 1:]),
             "the softmax runs over the positions: it runs over the vocabulary, the last axis.",
         ),
         Mistake(
