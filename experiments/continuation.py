@@ -42,7 +42,7 @@ CODE = [
 ]
 VOCAB_SIZE, LENGTH = 1024, 64
 CONFIG = GPTConfig(VOCAB_SIZE, d_model=128, n_layers=2, n_heads=4, d_ff=512, max_len=LENGTH)
-BATCH, STEPS, WARMUP, LR, WEIGHT_DECAY, EVERY = 16, 5600, 70, 2.5e-3, 0.1, 400
+BATCH, STEPS, WARMUP, LR, WEIGHT_DECAY, EVERY = 16, 5600, 70, 2.5e-3, 0.1, 280
 REACH = (1, 2, 4, 8, 16, 32)
 SCORED = (39, 47, 55, 63)  # places whose tokens are predicted from the last k alone
 FAMILIAR = (0, 1, 4, 16, 64)  # bins: so many times or more the two tokens before stood together in the training text
