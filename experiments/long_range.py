@@ -10,7 +10,9 @@ Fixed before the table was made, after trial runs with one seed outside it:
   1, 2, 4 … 256 tokens, and so sees 512 tokens back, further than any distance here. The second GRU starts with gates
   that remember for 1 to `distance` tokens (Tallec and Ollivier 2018), the remedy for what the first may suffer from.
 - The budget: the same batches, steps, AdamW, warm-up and clipping for all, and three learning rates, of which
-  `experiments/long_range_rates.py` chose one for each model and task, with a seed of its own.
+  `experiments/long_range_rates.py` chose one for each model and task, with a seed of its own, by the loss at 32, 128
+  and 256 tokens. For a first table it had tried 32 and 128 alone; trying 256 as well changed one choice of seven, the
+  convolution's with eight items, and no verdict.
 - The question: the share of queries answered by the encoder, minus that of the best of the others, seed by seed. Better
   is more than 5 points better.
 - "patience": ten times the steps, for the other models, with eight items at the shortest distance.
