@@ -29,6 +29,9 @@ def test_the_data_are_of_the_pinned_version(monkeypatch):
         ("amount", (12, "duration-hour"), "pl", "12 godzin"),
         ("amount", (112, "duration-hour"), "pl", "112 godzin"),
         ("amount", (23, "duration-hour"), "fr", "23 heures"),  # a space that does not break became a plain one
+        ("price", (1, "CHF"), None, "1 Swiss franc"),
+        ("price", (22, "CHF"), "pl", "22 franki szwajcarskie"),
+        ("price", (3, "JPY"), "de", "3 Japanische Yen"),
         ("place", "DE", None, "Germany"),
         ("place", "DE", "pl", "Niemcy"),
     ],
@@ -62,12 +65,13 @@ def test_a_test_date_has_a_new_day_and_a_new_year_made_of_known_parts():
         assert {source[n] for source in train} >= {source[n] for source in test}
 
 
-def test_a_test_amount_has_a_new_number_and_a_known_unit():
-    train, test = ([pair.source.split() for pair in part] for part in task_pairs("amount", "pl"))
+@pytest.mark.parametrize("kind", ["amount", "price"])
+def test_a_test_amount_has_a_new_number_and_a_known_unit(kind):
+    train, test = ([pair.source.split(maxsplit=1) for pair in part] for part in task_pairs(kind, "pl"))
     assert {n for n, _ in train}.isdisjoint(n for n, _ in test)
     assert {unit for _, unit in train} >= {unit for _, unit in test}
     assert {str(n) for n in range(1, 20)} <= {n for n, _ in train}
-    forms = [{pair.target.split()[1] for pair in part} for part in task_pairs("amount", "pl")]
+    forms = [{pair.target.split(maxsplit=1)[1] for pair in part} for part in task_pairs(kind, "pl")]
     assert forms[0] >= forms[1]
 
 
@@ -105,5 +109,5 @@ def test_the_alphabet_comes_back_and_says_what_it_lacks():
 
 def test_bad_input_is_named_and_prefixes_are_plain():
     assert prefix("date", "fr") == "date fr: "
-    with pytest.raises(ValueError, match="kind must be one of date, amount, place, got 'time'"):
+    with pytest.raises(ValueError, match="kind must be one of date, amount, price, place, got 'time'"):
         task_pairs("time", "fr")

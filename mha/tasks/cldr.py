@@ -1,4 +1,4 @@
-"""Real text-to-text pairs: dates, amounts and names of places in several languages, from Unicode CLDR through Babel.
+"""Real text-to-text pairs: dates, amounts, prices and places in several languages, from Unicode CLDR through Babel.
 
 A task is a kind and a language, and its name is the prefix that a model reads: "date fr: 2024-03-05" -> "5 mars 2024".
 What a held-out pair can ask for differs by kind:
@@ -7,6 +7,7 @@ What a held-out pair can ask for differs by kind:
   occurs in training; every day of a month, month and digit does. A rule gives every answer.
 - amount: the number of a test amount occurs nowhere in training. It must be copied, and the unit agree with it: in
   Polish by its last two digits. Numbers below 20 are all trained on. A rule gives every answer.
+- price: as amount, with a currency for the unit, whose adjective must agree too.
 - place: the name of the place occurs in no training pair. No rule gives "Allemagne" for "Germany": what can be had are
   names that are alike in both languages, and endings such as -ia and -ie.
 """
@@ -23,6 +24,7 @@ import torch
 from babel import Locale
 from babel.core import get_global
 from babel.dates import format_date
+from babel.numbers import format_currency
 from babel.units import format_unit
 from torch import Tensor
 
@@ -40,8 +42,8 @@ __all__ = [
 ]
 
 CLDR_VERSION = "47"  # of Babel 2.18; another version words some answers differently
-LANGUAGES = ("fr", "pl")
-KINDS = ("date", "amount", "place")
+LANGUAGES = ("fr", "de", "pl")
+KINDS = ("date", "amount", "price", "place")
 TASKS = tuple((kind, language) for kind in KINDS for language in LANGUAGES)
 
 FIRST_DAY, LAST_DAY, DAYS_APART = date(1000, 1, 1), date(2999, 12, 31), 61  # of every month and day, in 2000 years
@@ -49,7 +51,8 @@ UNITS = (
     *(f"duration-{unit}" for unit in ("year", "month", "week", "day", "hour", "minute")),
     *("length-kilometer", "mass-kilogram"),
 )
-LARGEST = 999
+CURRENCIES = ("USD", "EUR", "GBP", "JPY", "CHF", "CAD", "SEK", "CZK")
+LARGEST = 999  # of amounts and prices
 LONGEST_NAME = 20
 NO_PLACES = frozenset({"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"})  # unions, and what CLDR has for tests
 
@@ -104,10 +107,14 @@ def answer(kind: str, item: date | tuple[int, str] | str, language: str | None) 
     """An item in a language, as CLDR words it, spaces plain; or the source that stands for it if language is None.
 
     Args:
-        kind: one of `KINDS`.  item: a date, a (number, CLDR unit) or a territory's code.
+        kind: one of `KINDS`.  item: a date, a (number, CLDR unit), a (number, currency's code) or a territory's code.
     """
     if isinstance(item, date):
         text = item.isoformat() if language is None else format_date(item, "long", locale=language)
+    elif isinstance(item, tuple) and kind == "price":
+        text = format_currency(
+            *item, "#,##0", locale=language or "en", format_type="name", currency_digits=False
+        )  # "12 euros", not "12.00 euros"
     elif isinstance(item, tuple):
         text = format_unit(*item, "long", locale=language or "en")
     else:
@@ -167,7 +174,9 @@ class Alphabet:
 def _items(kind: str) -> list[date] | list[tuple[int, str]] | list[str]:
     if kind == "date":
         return [FIRST_DAY + timedelta(n) for n in range(0, (LAST_DAY - FIRST_DAY).days + 1, DAYS_APART)]
-    return [(number, unit) for number in range(1, LARGEST + 1) for unit in UNITS] if kind == "amount" else _places()
+    if kind == "place":
+        return _places()
+    return [(number, of) for number in range(1, LARGEST + 1) for of in (UNITS if kind == "amount" else CURRENCIES)]
 
 
 @cache
