@@ -12,12 +12,12 @@ import mha
 
 PACKAGE = Path(mha.__file__).parent
 FLOORS = {
-    0: "reference masks positions cache attention linear",
-    1: "heads variants",
+    0: "reference masks positions cache attention linear cost",
+    1: "heads variants kernels",
     2: "blocks",
     3: "models",
     4: "tasks text train generate metrics recording",
-    5: "compress interpret bias timing parallel",
+    5: "compress interpret bias timing memory roofline parallel",
     6: "view checks claims verdicts",
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names.split()}

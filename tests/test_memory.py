@@ -1,0 +1,39 @@
+"""Peak memory: known allocations, and what attention needs with and without its weights."""
+
+import pytest
+import torch
+
+from mha.attention import attention
+from mha.memory import peak_bytes
+from mha.variants.tiled import tiled_attention
+
+
+def test_it_counts_what_exists_at_one_time():
+    assert peak_bytes(lambda: torch.zeros(1000)) == 4000
+    assert peak_bytes(lambda: torch.zeros(1000) + torch.zeros(1000)) == 12000
+    before = torch.zeros(1000)  # not counted
+    assert peak_bytes(lambda: torch.stack([before[:500] + n for n in range(9)])) == 2 * 9 * 2000
+
+    def one_after_another():
+        for _ in range(9):
+            torch.zeros(500)
+
+    assert peak_bytes(one_after_another) == 2000
+
+
+def test_an_unknown_device_is_named():
+    with pytest.raises(ValueError, match="device must be cpu or cuda, got meta"):
+        peak_bytes(lambda: None, "meta")
+
+
+def test_tiled_attention_needs_a_twentieth_of_the_memory_and_grows_with_the_length():
+    def needed(attend, length):
+        q, k, v = (torch.randn(1, 1, length, 64, requires_grad=True) for _ in range(3))
+        return peak_bytes(lambda: torch.autograd.grad(attend(q, k, v).sum(), (q, k, v)))
+
+    def explicit(q, k, v):
+        return attention(q, k, v)[0]
+
+    assert needed(tiled_attention, 4096) < 0.05 * needed(explicit, 4096)
+    assert needed(tiled_attention, 4096) < 2.2 * needed(tiled_attention, 2048)
+    assert needed(explicit, 2048) > 3.8 * needed(explicit, 1024)
