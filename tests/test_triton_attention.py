@@ -1,0 +1,104 @@
+"""The Triton kernel against the explicit attention in float64, through Triton's interpreter in a process of its own."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from mha.kernels import triton_attention as module
+from mha.kernels.triton_attention import triton_attention, triton_is_installed
+
+needs_triton = pytest.mark.skipif(not triton_is_installed(), reason="the package triton is not installed here")
+
+PARITY = """
+import sys, torch
+from torch.testing import assert_close
+from mha.attention import attention
+from mha.kernels.triton_attention import triton_attention
+
+dtype = getattr(torch, sys.argv[1])
+n_queries, n_keys, head_dim = map(int, sys.argv[2:5])
+is_causal = sys.argv[5] == "causal"
+generator = torch.Generator().manual_seed(0)
+q, k, v = (3 * torch.randn(2, 3, n, head_dim, generator=generator) for n in (n_queries, n_keys, n_keys))
+q, k, v = (x.to(dtype) for x in (q, k, v))
+q = q.transpose(1, 2).contiguous().transpose(1, 2)  # the layout that splitting heads leaves
+for scale in (None, 0.25):
+    want, _ = attention(*(x.double() for x in (q, k, v)), is_causal=is_causal, scale=scale)
+    got = triton_attention(q, k, v, is_causal=is_causal, scale=scale)
+    assert got.dtype == dtype
+    largest = (q.double() @ k.double().mT).abs().max().item() * (scale or head_dim**-0.5)
+    rounding = torch.finfo(torch.float32).eps * largest + 2 * torch.finfo(dtype).eps  # scores; weights, out
+    allowed = rounding * v.double().abs().max().item()
+    assert_close(got.double(), want, atol=allowed, rtol=0.0)
+print("equal")
+"""
+
+
+def interpreted(*arguments: object) -> str:
+    run = subprocess.run(
+        [sys.executable, "-c", PARITY, *map(str, arguments)],
+        env=os.environ | {"TRITON_INTERPRET": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+@needs_triton
+@pytest.mark.parametrize("mask", ["plain", "causal"])
+@pytest.mark.parametrize(
+    ("dtype", "n_queries", "n_keys", "head_dim"),
+    [
+        ("float32", 131, 131, 32),
+        ("float32", 67, 149, 5),  # more keys than queries, neither a multiple of a block, d below a block
+        ("float32", 97, 101, 19),
+        ("float32", 1, 71, 64),
+        ("float16", 71, 71, 64),
+        ("bfloat16", 71, 73, 16),
+    ],
+)
+def test_kernel_equals_explicit_attention(dtype, n_queries, n_keys, head_dim, mask):
+    assert interpreted(dtype, n_queries, n_keys, head_dim, mask) == "equal\n"
+
+
+def test_causal_wants_no_more_queries_than_keys():
+    with pytest.raises(ValueError, match=r"queries \(7\) must be at most.* keys \(3\)"):
+        triton_attention(torch.ones(7, 5), torch.ones(3, 5), torch.ones(3, 5), is_causal=True)
+
+
+def test_without_triton_the_error_names_it(monkeypatch):
+    monkeypatch.setattr(module, "triton_is_installed", lambda: False)
+    x = torch.ones(2, 3, 5)
+    with pytest.raises(ModuleNotFoundError, match="needs the package triton"):
+        triton_attention(x, x, x)
+
+
+def test_cpu_tensors_need_the_interpreter(monkeypatch):
+    monkeypatch.setattr(module, "triton_is_installed", lambda: True)
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    x = torch.ones(2, 3, 5)
+    with pytest.raises(ValueError, match="TRITON_INTERPRET=1"):
+        triton_attention(x, x, x)
+
+
+@pytest.mark.parametrize(
+    ("q", "k", "v", "message"),
+    [
+        (torch.ones(5), torch.ones(5), torch.ones(5), "two axes or more"),
+        (torch.ones(3, 0), torch.ones(3, 5), torch.ones(3, 5), "none empty"),
+        (torch.ones(3, 5), torch.ones(7, 5).half(), torch.ones(7, 5), "k must be torch.float32"),
+        (torch.ones(3, 5).double(), torch.ones(7, 5).double(), torch.ones(7, 5).double(), "got torch.float64"),
+        (torch.ones(3, 131), torch.ones(7, 131), torch.ones(7, 131), "at most 128, got 131"),
+        (torch.ones(3, 5), torch.ones(7, 5), torch.ones(11, 5), "k and v must have one shape"),
+        (torch.ones(2, 3, 5), torch.ones(7, 5), torch.ones(7, 5), "k and v must have one shape"),
+        (torch.ones(3, 5, requires_grad=True), torch.ones(7, 5), torch.ones(7, 5), "torch.no_grad"),
+    ],
+)
+def test_errors_say_what_was_expected(q, k, v, message):
+    with pytest.raises(ValueError, match=message):
+        triton_attention(q, k, v)
