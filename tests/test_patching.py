@@ -1,0 +1,98 @@
+"""Patching heads: nothing changes where nothing should, all of it where all is patched, and hooks go."""
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from mha.interpret.patching import attention_layers, head_contributions, patch_heads, patch_output, record_heads
+from mha.models.bert import EncoderConfig, MaskedLM
+from mha.recording import record_attention
+
+N_LAYERS, N_HEADS = 2, 3
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    config = EncoderConfig(vocab_size=53, d_model=24, n_layers=N_LAYERS, n_heads=N_HEADS, d_ff=31, max_len=17)
+    return MaskedLM(config).encoder.double().eval()
+
+
+@pytest.fixture
+def runs(model):
+    ids = torch.randint(5, 53, (2, 1, 7), generator=torch.Generator().manual_seed(1))
+    with torch.no_grad(), record_heads(model) as kept:
+        outs = []
+        heads = []
+        for row in ids:
+            outs.append(model(row))
+            heads.append(dict(kept))
+    return ids, outs, heads
+
+
+@torch.no_grad()
+def test_patching_a_run_with_itself_or_with_no_head_changes_nothing(model, runs):
+    ids, outs, heads = runs
+    everything = [(layer, head) for layer in range(N_LAYERS) for head in range(N_HEADS)]
+    for donor, chosen in ((heads[0], everything), (heads[1], [])):
+        with patch_heads(model, donor, chosen):
+            assert_close(model(ids[0]), outs[0], atol=1e-12, rtol=0)
+
+
+@torch.no_grad()
+def test_only_the_named_head_is_replaced(model, runs):
+    ids, _, heads = runs
+    layer, given = attention_layers(model)[1], {}
+    layer.register_forward_hook(lambda _, __, out: given.update(out=out))
+    with patch_heads(model, heads[1], [(1, 2)]):
+        model(ids[0])
+    wanted = heads[0][1].clone()
+    wanted[:, 2] = heads[1][1][:, 2]
+    assert_close(given["out"], head_contributions(layer, wanted).sum(dim=1) + layer.out.bias, atol=1e-12, rtol=0)
+
+
+@torch.no_grad()
+def test_a_patched_block_output_makes_the_rest_the_other_run(model, runs):
+    ids, outs, _ = runs
+    seen = {}
+    handle = model.blocks[0].register_forward_hook(lambda _, __, out: seen.update(out=out))
+    model(ids[1])
+    handle.remove()
+    with patch_output(model.blocks[0], seen["out"]):
+        assert_close(model(ids[0]), outs[1], atol=1e-12, rtol=0)
+
+
+@torch.no_grad()
+def test_contributions_sum_to_the_layer_and_recording_sees_the_same(model, runs):
+    ids, outs, heads = runs
+    layer = attention_layers(model)[0]
+    given = {}
+    handle = layer.register_forward_hook(lambda _, __, out: given.update(out=out))
+    with record_attention(model) as maps:
+        assert_close(model(ids[0]), outs[0], atol=1e-10, rtol=0)
+    handle.remove()
+    assert len(maps.stack()) == N_LAYERS
+    total = head_contributions(layer, heads[0][0]).sum(dim=1) + layer.out.bias
+    assert_close(total, given["out"], atol=1e-10, rtol=0)
+
+
+def test_hooks_go_by_an_error_too(model, runs):
+    ids, outs, heads = runs
+    with pytest.raises(ValueError, match="must have the shape of this run's"), patch_heads(model, heads[1], [(0, 0)]):
+        model(ids[0][:, :5])
+    with torch.no_grad():
+        assert_close(model(ids[0]), outs[0], atol=1e-12, rtol=0)
+
+
+def test_bad_input_is_named(model, runs):
+    _, _, heads = runs
+    for wrong, message in (((2, 0), r"got \(2, 0\)"), ((0, 3), r"got \(0, 3\)")):
+        with pytest.raises(ValueError, match=message), patch_heads(model, heads[0], [wrong]):
+            pass
+    lacking = patch_heads(model, {0: heads[0][0]}, [(1, 0)])
+    with pytest.raises(ValueError, match=r"donor must hold layer 1, got layers \[0\]"), lacking:
+        pass
+    with pytest.raises(ValueError, match="Linear has no MultiHeadAttention layer"):
+        attention_layers(torch.nn.Linear(2, 2))
+    with pytest.raises(ValueError, match=r"outputs must have shape \(b, 3, i, 8\)"):
+        head_contributions(attention_layers(model)[0], torch.ones(1, 2, 7, 8))

@@ -1,0 +1,54 @@
+"""The published word lists, and the course's minimal pairs."""
+
+import pytest
+
+from mha.bias.word_lists import CONTRASTS, association_tests, minimal_pairs, women_by_occupation
+from mha.models.pretrained import load_minilm
+
+SIZES = {  # Caliskan, Bryson and Narayanan 2017, table 1: target words and attribute words in all, halved
+    "WEAT 1": (25, 25), "WEAT 2": (25, 25), "WEAT 3": (32, 25), "WEAT 4": (16, 25), "WEAT 5": (16, 8),
+    "WEAT 6": (8, 8), "WEAT 7": (8, 8), "WEAT 8": (8, 8), "WEAT 9": (6, 7), "WEAT 10": (8, 8),
+}  # fmt: skip
+
+
+def test_the_ten_tests_have_the_published_sizes():
+    tests = association_tests()
+    assert list(tests) == list(SIZES)
+    for name, (n_targets, n_attributes) in SIZES.items():
+        test = tests[name]
+        assert (len(test.x), len(test.y)) == (n_targets, n_targets)
+        assert (len(test.a), len(test.b)) == (n_attributes, n_attributes)
+
+
+def test_no_word_stands_on_both_sides():
+    for test in association_tests().values():
+        for one, other in ((test.x, test.y), (test.a, test.b)):
+            assert len(set(one)) == len(one)
+            assert set(one).isdisjoint(other)
+
+
+def test_shares_are_percent_and_cover_both_ends():
+    shares = women_by_occupation()
+    assert len(shares) >= 20
+    assert all(0 <= share <= 100 for share in shares.values())
+    assert min(shares.values()) < 5 < 95 < max(shares.values())
+
+
+def test_a_minimal_pair_differs_in_one_token_and_no_frame_is_used_twice():
+    _, tokenizer = load_minilm()
+    for contrast in CONTRASTS:
+        for split in ("reference", "discovery", "confirmation"):
+            for one, other in zip(*minimal_pairs(contrast, split), strict=True):
+                a, b = (tokenizer.encode(text).ids for text in (one, other))
+                assert len(a) == len(b), (one, other)
+                assert sum(i != j for i, j in zip(a, b, strict=True)) == 1, (one, other)
+    splits = [set(minimal_pairs("he / she", split)[0]) for split in ("reference", "discovery", "confirmation")]
+    assert len(set.union(*splits)) == sum(map(len, splits))
+    assert min(map(len, splits)) >= 20
+
+
+def test_unknown_names_are_answered_with_the_known():
+    with pytest.raises(ValueError, match="split must be one of reference, discovery, confirmation, got 'test'"):
+        minimal_pairs("he / she", "test")
+    with pytest.raises(ValueError, match=r"contrast must be one of he / she, .*, got 'red / blue'"):
+        minimal_pairs("red / blue", "discovery")
