@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["Times", "load_results", "measure", "ratio", "save_results", "setting"]
+__all__ = ["Times", "measure", "ratio", "save_results", "setting"]
 
 RESULTS = Path(__file__).parent / "results"
 Times = dict[str, list[float]]
@@ -72,12 +72,6 @@ def save_results(name: str, results: Mapping[str, Any]) -> Path:
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps({"setting": setting(), **results}, indent=1) + "\n", encoding="utf-8")
     return path
-
-
-def load_results(name: str) -> dict[str, Any]:
-    """What `save_results` wrote under this name."""
-    results: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-    return results
 
 
 def _processor() -> str:
