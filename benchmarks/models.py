@@ -23,10 +23,10 @@ from tqdm import tqdm
 from transformers import BertConfig, BertModel, GPT2Config, GPT2LMHeadModel
 
 from benchmarks.interleaved import Times, measure, ratio, save_results
+from mha.checkpoint import load_weights
 from mha.generate import generate
 from mha.masks import padding_mask
 from mha.models.bert import Encoder
-from mha.models.checkpoint import load_weights
 from mha.models.gpt import GPT, GPTConfig
 from mha.models.pretrained import load_minilm
 from mha.models.ragged import by_length

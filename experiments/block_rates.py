@@ -10,7 +10,7 @@ CODE = [
     "mha/attention.py",
     "mha/blocks.py",
     "mha/heads.py",
-    "mha/linear.py",
+    "mha/row_linear.py",
     "mha/tasks/recall.py",
     "mha/train.py",
 ]

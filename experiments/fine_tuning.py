@@ -45,7 +45,7 @@ CODE = [
     "mha/attention.py",
     "mha/blocks.py",
     "mha/heads.py",
-    "mha/linear.py",
+    "mha/row_linear.py",
     "mha/masks.py",
     "mha/models/bert.py",
     "mha/models/pretrained.py",

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mha.cache import KVCache
 from mha.heads import MultiHeadAttention
-from mha.linear import Linear
+from mha.row_linear import Linear
 
 __all__ = ["DecoderBlock", "EncoderBlock", "FeedForward"]
 

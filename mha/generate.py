@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from mha.linear import wide_by_column
+from mha.row_linear import wide_by_column
 
 __all__ = ["Decoder", "Sampling", "beam_search", "generate", "greedy", "probabilities"]
 

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from mha.attention import fused_attention
 from mha.cache import KVCache
-from mha.linear import Linear
 from mha.masks import combine_masks
+from mha.row_linear import Linear
 
 __all__ = ["MultiHeadAttention", "merge_heads", "split_heads"]
 

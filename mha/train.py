@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from mha.models.checkpoint import copy_tensors
+from mha.checkpoint import copy_tensors
 
 __all__ = ["History", "fit", "warmup_cosine"]
 

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from mha.models.checkpoint import load_weights
+from mha.checkpoint import load_weights
 
 
 def randomised(theirs: nn.Module, seed: int = 0, dtype: torch.dtype = torch.float64) -> nn.Module:

@@ -6,8 +6,8 @@ import torch.nn.functional as F
 from torch.testing import assert_close
 from transformers import BertConfig, BertForMaskedLM
 
+from mha.checkpoint import load_weights
 from mha.models.bert import EncoderConfig, MaskedLM
-from mha.models.checkpoint import load_weights
 from tests.parity import assert_same_gradients, randomised, with_weights_of
 
 V, M, LAYERS, H, FF, MAX = 29, 22, 3, 2, 31, 13

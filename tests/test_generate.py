@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 from transformers import GPT2Config, GPT2LMHeadModel, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
-import mha.linear
+import mha.row_linear
 from mha.generate import Sampling, beam_search, generate, greedy, probabilities
 from mha.models.gpt import GPT, GPTConfig
 from tests.parity import randomised, with_weights_of
@@ -48,7 +48,7 @@ def test_greedy_equals_transformers(pair, use_cache):
 
 
 def test_one_sequence_on_all_cores_equals_transformers(pair, monkeypatch):
-    monkeypatch.setattr(mha.linear, "SMALL", 1)
+    monkeypatch.setattr(mha.row_linear, "SMALL", 1)
     mine, theirs = pair
     weight = mine.tokens.weight
     assert torch.equal(generate(mine, prompt(1), 35), theirs_generate(theirs, prompt(1), 35))

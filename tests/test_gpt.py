@@ -7,7 +7,7 @@ from torch.testing import assert_close
 from transformers import GPT2Config, GPT2LMHeadModel
 
 import mha.models.gpt
-from mha.models.checkpoint import load_weights
+from mha.checkpoint import load_weights
 from mha.models.gpt import GPT, GPTConfig
 from mha.recording import record_attention
 from tests.parity import assert_same_gradients, randomised, with_weights_of

@@ -9,9 +9,9 @@ import torch
 from torch.testing import assert_close
 from transformers import BertConfig, BertModel
 
+from mha.checkpoint import load_weights
 from mha.models import pretrained
 from mha.models.bert import Encoder, EncoderConfig
-from mha.models.checkpoint import load_weights
 from mha.models.pretrained import encode, load_minilm
 from mha.recording import record_attention
 from tests.parity import assert_same_gradients, randomised, with_weights_of

@@ -9,8 +9,8 @@ from transformers import T5Config as TheirConfig
 from transformers import T5ForConditionalGeneration
 from transformers.models.t5.modeling_t5 import T5LayerNorm
 
+from mha.checkpoint import load_weights
 from mha.generate import beam_search, generate
-from mha.models.checkpoint import load_weights
 from mha.models.t5 import T5, T5Config, shift_right
 from mha.positions import RelativeBias
 from mha.recording import record_attention

@@ -9,7 +9,7 @@ from torch.testing import assert_close
 from transformers import XLNetConfig as TheirConfig
 from transformers import XLNetLMHeadModel
 
-from mha.models.checkpoint import load_weights
+from mha.checkpoint import load_weights
 from mha.models.xlnet import XLNet, XLNetConfig, permutation_masks
 from mha.recording import record_attention
 from tests.parity import assert_same_gradients, randomised, with_weights_of

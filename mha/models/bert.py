@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mha.blocks import EncoderBlock
-from mha.models.checkpoint import CheckpointViews, linear_views
+from mha.checkpoint import CheckpointViews, linear_views
 from mha.models.validation import check_config, check_ids
 
 __all__ = ["Embeddings", "Encoder", "EncoderConfig", "MaskedLM"]

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from mha.blocks import EncoderBlock
 from mha.cache import KVCache, LayerCaches
-from mha.linear import linear
-from mha.models.checkpoint import CheckpointViews, linear_views
+from mha.checkpoint import CheckpointViews, linear_views
 from mha.models.validation import check_config, check_ids
 from mha.positions import LearnedPositions
+from mha.row_linear import linear
 
 __all__ = ["GPT", "GPTConfig"]
 

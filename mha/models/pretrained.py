@@ -11,9 +11,9 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from mha.checkpoint import load_weights
 from mha.masks import padding_mask
 from mha.models.bert import Encoder, EncoderConfig
-from mha.models.checkpoint import load_weights
 
 __all__ = ["encode", "load_minilm"]
 

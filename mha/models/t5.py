@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from mha.blocks import DecoderBlock, EncoderBlock, FeedForward
+from mha.checkpoint import CheckpointViews, linear_views
 from mha.heads import MultiHeadAttention
-from mha.models.checkpoint import CheckpointViews, linear_views
 from mha.models.validation import check_ids, check_sizes
 from mha.models.writer import DecoderCaches, Writer
 from mha.positions import RelativeBias

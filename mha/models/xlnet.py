@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mha.blocks import FeedForward
+from mha.checkpoint import CheckpointViews, linear_views
 from mha.masks import combine_masks
-from mha.models.checkpoint import CheckpointViews, linear_views
 from mha.models.relative import Pairs, RelativeAttention, lag_vectors
 from mha.models.validation import check_config, check_ids
 

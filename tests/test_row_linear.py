@@ -6,14 +6,14 @@ import torch.nn.functional as F
 from torch import nn
 from torch.testing import assert_close
 
-import mha.linear
-from mha.linear import Linear, linear, wide_by_column
+import mha.row_linear
+from mha.row_linear import Linear, linear, wide_by_column
 
 
 @pytest.fixture(params=[1, 2, 3], ids="{} threads".format)
 def threads(request, monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: request.param)
-    monkeypatch.setattr(mha.linear, "SMALL", 1)
+    monkeypatch.setattr(mha.row_linear, "SMALL", 1)
 
 
 def called(monkeypatch):
@@ -42,7 +42,7 @@ def test_equals_torch(monkeypatch, n_out, with_bias, layout, shape):
 
 
 def test_gradients_take_the_usual_way(monkeypatch):
-    monkeypatch.setattr(mha.linear, "SMALL", 1)
+    monkeypatch.setattr(mha.row_linear, "SMALL", 1)
     calls, layer, x = called(monkeypatch), Linear(5, 6), torch.randn(1, 5)
     assert_close(layer(x), F.linear(x, layer.weight, layer.bias))
     assert not calls
