@@ -18,7 +18,7 @@ from tests.built_book import broken_links, page_names, visit_page
 ROOT = Path(__file__).resolve().parent.parent
 HTML = ROOT / "_build" / "html"
 STAMP = HTML / "mathjax" / "tex-chtml-full.js"  # the last file that a build writes, each time
-SOURCES = ("_config.yml", "_toc.yml", "index.ipynb", "book/**/*", "chapters/**/*.ipynb", "mha/claims.toml")
+SOURCES = ("_config.yml", "_toc.yml", "index.ipynb", "book/**/*", "chapters/**/*.ipynb", "course/claims.toml")
 WIDTHS = (1300, 390)
 
 BAD_PAGE = """<!doctype html><html lang="en"><head><title>Bad</title></head><body><main>

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from book.ext.measured_book import hosting, offline, pages, stored
-from mha.claims import Claim
+from course.claims import MIME_TYPE, Claim, read_claims
 
 ROOT = Path(__file__).resolve().parent.parent
 GITHUB = hosting.Hosting("https://github.com/owner/name", "github")
@@ -100,7 +100,7 @@ def test_year_is_that_of_the_build(monkeypatch):
 
 
 def test_a_hosted_book_launches_its_notebooks(tmp_path):
-    for name in ("_config.yml", "mha/claims.toml"):
+    for name in ("_config.yml", "course/claims.toml"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     shutil.copytree(ROOT / "book", tmp_path / "book", ignore=shutil.ignore_patterns("__pycache__"))
@@ -128,7 +128,7 @@ def test_mathjax_comes_from_the_installed_package(monkeypatch):
 
 
 def notebook(text="# Heads\n\nWords.", *bundles, run_s=None, code="x = 1\n\ny = 2"):
-    outputs = [{"output_type": "display_data", "metadata": {}, "data": {stored.VERDICT_MIME: b}} for b in bundles]
+    outputs = [{"output_type": "display_data", "metadata": {}, "data": {MIME_TYPE: b}} for b in bundles]
     cells = [{"cell_type": "markdown", "metadata": {}, "source": text, "id": "a"}]
     cells += [
         {"cell_type": "code", "metadata": {}, "source": code, "outputs": [o], "id": f"b{n}", "execution_count": n}
@@ -144,12 +144,12 @@ def bundle():
     claim = Claim("C05")
     claim.measure("share", [0.8, 0.81, 0.79, 0.8, 0.82], above=0.5, when="there are two heads")
     claim.measure("share", [0.3, 0.31, 0.29, 0.3, 0.32], above=0.5)
-    return claim._repr_mimebundle_()[stored.VERDICT_MIME]
+    return claim._repr_mimebundle_()[MIME_TYPE]
 
 
 @pytest.fixture
 def claims():
-    return stored.read_claims(ROOT / "mha/claims.toml")
+    return list(read_claims((ROOT / "course/claims.toml").read_text(encoding="utf-8")).values())
 
 
 def test_all_claims_are_read(claims):
@@ -161,8 +161,8 @@ def test_a_stored_verdict_is_read_and_stands(bundle, claims):
     (verdict,) = stored.read_verdicts(CHAPTER, notebook("# Heads", bundle))
     assert (verdict.chapter, verdict.id, verdict.cell, verdict.anchor) == (CHAPTER, "C05", 1, "verdict-c05")
     assert stored.find_problems(claims, [verdict]) == []
-    low, high = bundle["figures"][0]["interval"]
-    first, second = map(pages.figure_line, verdict.figures)
+    low, high = bundle["measurements"][0]["interval"]
+    first, second = map(pages.measurement_line, verdict.measurements)
     assert first == f"share, when there are two heads: 0.804 [{low}, {high}], n = 5; above 0.5: pass"
     assert second.endswith("above 0.5: fail")
 
@@ -180,8 +180,8 @@ def test_of_two_verdicts_on_a_claim_in_a_chapter_the_last_counts(bundle):
         ({"claim": "Something else."}, CHAPTER, "run the chapter again"),
         ({"verdict": "holds"}, CHAPTER, "say 'holds if', the stored verdict is 'holds'"),
         ({"condition": None}, CHAPTER, "the stored verdict is"),
-        ({"figures": []}, CHAPTER, "needs figures"),
-        ({"figures": [{"label": "share"}]}, CHAPTER, "each with criterion, interval, label"),
+        ({"measurements": []}, CHAPTER, "needs measurements"),
+        ({"measurements": [{"label": "share"}]}, CHAPTER, "each with criterion, interval, label"),
     ],
 )
 def test_a_verdict_that_cannot_stand_is_named(bundle, claims, changes, chapter, match):

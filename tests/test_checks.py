@@ -10,13 +10,13 @@ import warnings
 import numpy as np
 import pytest
 
-import mha.checks
-from mha.checks.diagnosis import Exercise, Feedback, Mistake, Trial, examine
+import course.checks
+from course.checks.diagnosis import Exercise, Feedback, Mistake, Trial, examine
 
 PARTS = [
     module
-    for info in pkgutil.iter_modules(mha.checks.__path__)
-    if hasattr(module := importlib.import_module(f"mha.checks.{info.name}"), "EXERCISES")
+    for info in pkgutil.iter_modules(course.checks.__path__)
+    if hasattr(module := importlib.import_module(f"course.checks.{info.name}"), "EXERCISES")
 ]
 EXERCISES = [
     pytest.param(part, name, id=f"{part.__name__.rsplit('.', 1)[1]}.{name}")

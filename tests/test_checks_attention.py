@@ -10,7 +10,7 @@ import scipy.special
 import scipy.stats
 import torch
 
-from mha.checks import attention as check
+from course.checks import attention as check
 
 # ---- right answers, written differently
 

@@ -8,7 +8,7 @@ import scipy.special
 import torch
 import torch.nn.functional as F
 
-from mha.checks import bert as check
+from course.checks import bert as check
 
 # ---- right answers, written differently
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mha.checks import bias as check
+from course.checks import bias as check
 
 
 def loops(x, y, orders):

@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mha.checks import blocks as check
+from course.checks import blocks as check
 
 # ---- right answers, written differently
 

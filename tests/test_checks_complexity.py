@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from mha.checks import complexity as check
+from course.checks import complexity as check
 
 
 def loops(largest, total, weighted, scores, v):

@@ -8,8 +8,8 @@ import scipy.special
 import torch
 import torch.nn.functional as F
 
+from course.checks import gpt as check
 from mha.cache import KVCache
-from mha.checks import gpt as check
 from mha.generate import probabilities
 
 # ---- right answers, written differently

@@ -6,8 +6,8 @@ import statistics
 
 import pytest
 
-from mha.checks import gpu_timing as check
-from mha.checks.gpu_timing import Device
+from course.checks import gpu_timing as check
+from course.checks.gpu_timing import Device
 
 
 def careful(device, rounds):

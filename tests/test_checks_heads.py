@@ -8,8 +8,8 @@ import scipy.special
 import torch
 import torch.nn.functional as F
 
+from course.checks import heads as check
 from mha import heads
-from mha.checks import heads as check
 
 # ---- right answers, written differently
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from course.checks import positions as check
 from mha import positions
-from mha.checks import positions as check
 
 # ---- right answers, written differently
 

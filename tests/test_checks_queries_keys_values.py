@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from transformers import BertConfig, BertModel
 
-from mha.checks import queries_keys_values as check
+from course.checks import queries_keys_values as check
 
 # ---- right answers, written differently
 

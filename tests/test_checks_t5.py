@@ -8,7 +8,7 @@ import scipy.special
 import torch
 import torch.nn.functional as F
 
-from mha.checks import t5 as check
+from course.checks import t5 as check
 from mha.models import t5
 from mha.tasks import span_corruption
 

@@ -7,7 +7,7 @@ import pytest
 import scipy.special
 import torch
 
-from mha.checks import xlnet as check
+from course.checks import xlnet as check
 from mha.models import xlnet
 
 # ---- right answers, written differently

@@ -1,4 +1,4 @@
-"""The claims' table, the figures, and the verdicts that follow from them."""
+"""The claims' table, the measurements, and the verdicts that follow from them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 import scipy.stats
 import torch
 
-from mha.claims import MIME_TYPE, Claim, claims
-from mha.verdicts import Criterion, decide, round_figure, student_interval
+from course.claims import MIME_TYPE, Claim, claims
+from course.verdicts import Criterion, decide, round_measurement, student_interval
 
 PARTS = {"foundations", "models", "language", "inside", "cost", "ethics", "beyond", "applications"}
 DEFINITIONS = {"C02", "C11", "C12", "C14", "C16", "C17", "C25", "C28", "C30"}
@@ -82,7 +82,7 @@ def test_equal_values_give_an_interval_without_width():
     assert student_interval(np.full(7, 0.1)) == (0.1, 0.1)
     claim = Claim("C26")
     claim.measure("x", [0.506] * 5, above=0.5)
-    assert (claim.figures[0].value, claim.figures[0].interval) == (0.506, (0.506, 0.506))
+    assert (claim.measurements[0].value, claim.measurements[0].interval) == (0.506, (0.506, 0.506))
     assert claim.verdict == "holds"
 
 
@@ -116,7 +116,7 @@ def test_outcomes(interval, above, below, between):
 def test_the_whole_interval_decides(mean, outcome, verdict):
     claim = Claim("C26")
     claim.measure("x", mean + 0.05 * NOISE, above=0.5)
-    assert claim.figures[0].outcome == outcome
+    assert claim.measurements[0].outcome == outcome
     assert claim.verdict == verdict
     assert ("undecided: the interval spans the criterion" in repr(claim)) == (outcome == OPEN)
 
@@ -136,7 +136,7 @@ def test_the_whole_interval_decides(mean, outcome, verdict):
 def test_an_exact_number_at_and_beside_the_bound(bounds, value, outcome, text):
     claim = Claim("C26")
     claim.measure("x", value, exact=True, **bounds)
-    figure = claim.figures[0]
+    figure = claim.measurements[0]
     assert (figure.value, figure.outcome, figure.criterion) == (value, outcome, text)
 
 
@@ -278,7 +278,7 @@ def test_bad_measurements_are_refused(values, arguments, message):
     claim = Claim("C26")
     with pytest.raises(ValueError, match=message):
         claim.measure("x", values, **arguments)
-    assert claim.figures == ()
+    assert claim.measurements == ()
 
 
 def test_a_label_is_measured_once():
@@ -311,7 +311,7 @@ def test_same_hides_noise_and_shows_a_real_difference():
     claim.same("noise", [1.0, 2.0], torch.tensor([1.0, 2.0 + 3e-7], requires_grad=True), atol=1e-6)
     claim.same("edge", [0.0], [0.5], atol=0.5)
     claim.same("far", [1.0, 2.0], [1.0, 2.03127], atol=1e-6)
-    assert [(f.value, f.outcome, f.criterion) for f in claim.figures] == [
+    assert [(f.value, f.outcome, f.criterion) for f in claim.measurements] == [
         (0.0, PASS, "at most 1e-06"),
         (0.0, PASS, "at most 0.5"),
         (0.0313, FAIL, "at most 1e-06"),
@@ -321,7 +321,7 @@ def test_same_hides_noise_and_shows_a_real_difference():
 def test_an_exact_number_has_no_interval():
     claim = Claim("C26")
     claim.measure("x", 2.0 / 3.0, exact=True, between=(0.6, 0.7), unit="ms")
-    assert (claim.figures[0].value, claim.figures[0].interval, claim.figures[0].n) == (0.667, None, 1)
+    assert (claim.measurements[0].value, claim.measurements[0].interval, claim.measurements[0].n) == (0.667, None, 1)
     assert "  x: 0.667 ms; between 0.6 and 0.7: pass" in repr(claim)
 
 
@@ -342,7 +342,7 @@ def test_an_exact_number_has_no_interval():
 )
 def test_rounding(value, low, high, digits, expected):
     criterion = Criterion("above -9", low=-9.0)
-    rounded = round_figure(value, low, high, criterion, digits)
+    rounded = round_measurement(value, low, high, criterion, digits)
     assert rounded == expected
     assert "-0.0" not in map(str, (rounded[0], *rounded[1]))
 
@@ -353,7 +353,7 @@ def test_what_is_shown_bears_the_outcome_out():
         value, half = rng.normal(0.5, 0.1), abs(rng.normal(0, 0.01))
         low, high = value - half, value + half
         criterion = Criterion("above", low=round(low + rng.normal(0, 0.002), 3))
-        middle, ends = round_figure(value, low, high, criterion, 3)
+        middle, ends = round_measurement(value, low, high, criterion, 3)
         assert criterion.judge(*ends) == criterion.judge(low, high)
         assert ends[0] <= middle <= ends[1]
         assert abs(middle - value) < 0.0006
@@ -375,7 +375,7 @@ def test_what_is_shown_survives_noise():
 @pytest.mark.parametrize("round_number", [0.125, 0.5, 2.5, 1.0, 100.0, 0.0375, 1e-3])
 def test_round_figures_survive_noise_in_every_direction(round_number):
     shown = {
-        round_figure(x, x, x, Criterion("above -9", low=-9.0), digits)[0]
+        round_measurement(x, x, x, Criterion("above -9", low=-9.0), digits)[0]
         for digits in (2,)
         for x in round_number * (1 + 1e-6 * np.linspace(-1, 1, 9))
     }
@@ -396,7 +396,7 @@ def test_the_record_survives_json_and_says_what_the_page_says():
         "claim": claims()["C26"].text,
         "verdict": "undecided",
         "condition": None,
-        "figures": [
+        "measurements": [
             {
                 "label": "gain <b>",
                 "value": 1.0,

@@ -1,4 +1,4 @@
-"""The package's floors: imports go down, in no circle, and the light modules stay light."""
+"""The house: imports go down, in no circle, and never to a name that its module keeps to itself."""
 
 import ast
 import graphlib
@@ -8,27 +8,31 @@ from pathlib import Path
 
 import pytest
 
-import mha
-
-PACKAGE = Path(mha.__file__).parent
+ROOT = Path(__file__).parents[1]
 FLOORS = {
-    0: "reference masks positions cache attention linear cost",
-    1: "heads variants kernels",
-    2: "blocks",
-    3: "models",
-    4: "tasks text train generate metrics recording",
-    5: "compress interpret bias timing memory roofline parallel",
-    6: "view checks claims verdicts",
+    0: "mha: reference masks positions cache attention row_linear checkpoint",
+    1: "mha: heads variants",
+    2: "mha: blocks",
+    3: "mha: models",
+    4: "mha: tasks text train generate recording",
+    5: "mha: compress interpret bias measure statistics parallel",
+    6: "mha: view",
+    7: "course: claims verdicts checks",
 }
-FLOOR = {name: floor for floor, names in FLOORS.items() for name in names.split()}
+FLOOR = {
+    f"{package}.{name}": floor
+    for floor, (package, _, names) in ((floor, line.partition(": ")) for floor, line in FLOORS.items())
+    for name in names.split()
+}
 FILES = {
-    ".".join(("mha", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): path
-    for path in sorted(PACKAGE.rglob("*.py"))
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for package in ("mha", "course")
+    for path in sorted((ROOT / package).rglob("*.py"))
 }
 
 
-def imports(name: str, source: str, is_package: bool = False) -> set[str]:
-    """Every module of `mha` that the source imports, wherever in it the import stands."""
+def names_imported(name: str, source: str, is_package: bool = False) -> set[str]:
+    """Every dotted name of the two packages that the source imports, wherever in it the import stands."""
     found = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -36,19 +40,23 @@ def imports(name: str, source: str, is_package: bool = False) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             kept = name.split(".")[: len(name.split(".")) - node.level + is_package] if node.level else []
             origin = ".".join([*kept, *([node.module] if node.module else [])])
-            names = {f"{origin}.{alias.name}" for alias in node.names}
-            found |= {n if n in FILES else origin for n in names}
-    return {n for n in found if n == "mha" or n.startswith("mha.")}
+            found |= {f"{origin}.{alias.name}" for alias in node.names}
+    return {n for n in found if n.split(".")[0] in ("mha", "course")}
+
+
+def imports(name: str, source: str, is_package: bool = False) -> set[str]:
+    """The modules among them, or those that hold them."""
+    return {n if n in FILES else n.rpartition(".")[0] or n for n in names_imported(name, source, is_package)}
 
 
 def part(name: str) -> str:
-    """mha.view.plots -> view"""
-    return name.split(".")[1]
+    """mha.view.plots -> mha.view"""
+    return ".".join(name.split(".")[:2])
 
 
 def problem(name: str, imported: str) -> str | None:
-    if imported == "mha":
-        return f"{name} imports mha itself: name the module"
+    if "." not in imported:
+        return f"{name} imports {imported} itself: name the module"
     if part(imported) not in FLOOR:
         return f"{name} imports {imported}, which stands on no floor"
     if FLOOR[part(imported)] > FLOOR[part(name)]:
@@ -56,18 +64,34 @@ def problem(name: str, imported: str) -> str | None:
     return None
 
 
-MODULES = {name: path for name, path in FILES.items() if name != "mha"}
+def private_elsewhere(name: str, dotted: str) -> bool:
+    """Whether a name with an underscore is taken out of its module, or a module with one out of its folder."""
+    origin = dotted if dotted in FILES else dotted.rpartition(".")[0]
+    folder, module = origin.rpartition(".")[::2]
+    home = name if FILES[name].name == "__init__.py" else name.rpartition(".")[0]
+    taken = dotted[len(origin) :].lstrip(".")
+    return taken.startswith("_") or (module.startswith("_") and folder != home)
+
+
+MODULES = {name: path for name, path in FILES.items() if "." in name}
 GRAPH = {name: imports(name, path.read_text(), path.name == "__init__.py") for name, path in MODULES.items()}
 
 
 def test_every_module_stands_on_a_floor():
     assert {part(name) for name in MODULES} <= set(FLOOR)
-    assert {"reference", "masks", "positions", "cache", "attention", "heads", "blocks"} <= {part(n) for n in MODULES}
+    assert {"mha.attention", "mha.heads", "mha.blocks", "course.claims"} <= {part(name) for name in MODULES}
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_imports_go_down(name):
     assert [found for imported in sorted(GRAPH[name]) if (found := problem(name, imported))] == []
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_no_private_name_crosses_a_module(name):
+    path = MODULES[name]
+    found = names_imported(name, path.read_text(), path.name == "__init__.py")
+    assert [dotted for dotted in sorted(found) if private_elsewhere(name, dotted)] == []
 
 
 def test_imports_go_in_no_circle():
@@ -88,7 +112,8 @@ def test_the_oracle_imports_nothing_of_the_package():
         ("from mha import heads, masks", {"mha.heads", "mha.masks"}),
         ("from .heads import split_heads", {"mha.heads"}),
         ("from . import heads", {"mha.heads"}),
-        ("def f():\n    from mha.view import plots", {"mha.view.plots"} if "mha.view.plots" in FILES else {"mha.view"}),
+        ("def f():\n    from mha.view import plots", {"mha.view.plots"}),
+        ("from course import claims", {"course.claims"}),
         ("import mha", {"mha"}),
         ("import mhap", set()),
     ],
@@ -99,8 +124,16 @@ def test_imports_are_seen_however_written(source, found):
 
 def test_an_import_that_goes_up_is_seen():
     assert "floor 0" in problem("mha.cache", "mha.heads")
+    assert "floor 7" in problem("mha.view.plots", "course.claims")
     assert "no floor" in problem("mha.cache", "mha.elsewhere")
     assert problem("mha.heads", "mha.cache") is None
+
+
+def test_a_private_name_taken_from_elsewhere_is_seen():
+    assert private_elsewhere("mha.heads", "mha.attention._check")
+    assert private_elsewhere("mha.heads", "course.checks.heads._layer")
+    assert not private_elsewhere("course.checks.heads", "course.checks.heads._layer")
+    assert not private_elsewhere("mha.heads", "mha.attention.attention")
 
 
 def run(code: str) -> str:

@@ -7,12 +7,14 @@ from typing import Any
 
 from docutils import nodes
 
-from . import accessible, hosting, offline, pages, stored
+from course.claims import MIME_TYPE
+
+from . import accessible, hosting, offline, pages
 
 
 def is_worth_saying(record: logging.LogRecord) -> bool:
     """False for myst-nb's complaint that it cannot draw a verdict's JSON: the HTML beside it is what is drawn."""
-    return f"unknown output mime type: {stored.VERDICT_MIME}" not in record.getMessage()
+    return f"unknown output mime type: {MIME_TYPE}" not in record.getMessage()
 
 
 def setup(app: Any) -> dict[str, bool]:

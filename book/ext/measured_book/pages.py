@@ -12,13 +12,14 @@ from docutils.nodes import Element, Node
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
-from mha.verdicts import Figure
+from course.claims import ClaimText, read_claims
+from course.verdicts import Measurement
 
 from . import stored
 
 LOGGER = logging.getLogger(__name__)
 CHAPTERS = "chapters/"
-CLAIMS = Path("mha/claims.toml")
+CLAIMS = Path("course/claims.toml")
 NOT_YET = "not yet measured"
 SPELT = {"bert": "BERT", "gpt": "GPT", "xlnet": "XLNet", "t5": "T5", "gpu": "GPU"}
 
@@ -58,10 +59,10 @@ class Stored(SphinxDirective):
             if self.env.doc2path(name).endswith(".ipynb")
         }
 
-    def claims(self) -> list[stored.Claim]:
+    def claims(self) -> list[ClaimText]:
         path = Path(self.env.srcdir) / CLAIMS
         self.env.note_dependency(str(path))
-        return stored.read_claims(path)
+        return list(read_claims(path.read_text(encoding="utf-8")).values())
 
     def link(self, chapter: str, text: str, anchor: str = "") -> nodes.reference:
         uri = self.env.app.builder.get_relative_uri(self.env.docname, CHAPTERS + chapter)
@@ -72,7 +73,7 @@ class Stored(SphinxDirective):
 
 
 class ClaimsDirective(Stored):
-    """`{claims}`: each claim, its verdicts, the figures behind them and the place where they are measured."""
+    """`{claims}`: each claim, its verdicts, the measurements behind them and the place where they are measured."""
 
     def run(self) -> list[Node]:
         self.notebooks = self.chapters()
@@ -83,9 +84,9 @@ class ClaimsDirective(Stored):
         known = {claim.id: claim for claim in claims}
         verdicts = [verdict for verdict in verdicts if not stored.find_problem(known.get(verdict.id), verdict)]
         rows = [self.claim_row(claim, [v for v in verdicts if v.id == claim.id]) for claim in claims]
-        return [self.summary(claims, verdicts), table(("Claim", "Verdict and figures"), rows, "claims")]
+        return [self.summary(claims, verdicts), table(("Claim", "Verdict and measurements"), rows, "claims")]
 
-    def summary(self, claims: list[stored.Claim], verdicts: list[stored.Verdict]) -> nodes.paragraph:
+    def summary(self, claims: list[ClaimText], verdicts: list[stored.Verdict]) -> nodes.paragraph:
         measured = {verdict.id for verdict in verdicts}
         counts = Counter(str(verdict.bundle.get("verdict")) for verdict in verdicts)
         said = [f"{count} × {word}" for word in stored.VERDICTS if (count := counts[word])]
@@ -93,7 +94,7 @@ class ClaimsDirective(Stored):
         text = f"{len(claims)} claims. Verdicts so far: {', '.join(said) or 'none'}. {NOT_YET.capitalize()}: {waiting}."
         return nodes.paragraph(text=text)
 
-    def claim_row(self, claim: stored.Claim, verdicts: list[stored.Verdict]) -> nodes.row:
+    def claim_row(self, claim: ClaimText, verdicts: list[stored.Verdict]) -> nodes.row:
         parsed, messages = self.state.inline_text(claim.text, self.lineno)
         name = nodes.inline(text=claim.id, classes=["claim-id"])
         text = nodes.paragraph("", "", name, nodes.Text(" "), *parsed, *messages)
@@ -106,8 +107,8 @@ class ClaimsDirective(Stored):
         line = nodes.paragraph("", "", badge(str(verdict.bundle["verdict"])))
         line += nodes.Text(f" {verdict.bundle['condition']} " if verdict.bundle["condition"] else " ")
         line += self.link(verdict.chapter, stored.find_title(self.notebooks[verdict.chapter]), verdict.anchor)
-        figures = [nodes.list_item("", nodes.paragraph(text=figure_line(figure))) for figure in verdict.figures]
-        return [line, nodes.bullet_list("", *figures, classes=["figures"])]
+        rows = [nodes.list_item("", nodes.paragraph(text=measurement_line(m))) for m in verdict.measurements]
+        return [line, nodes.bullet_list("", *rows, classes=["measurements"])]
 
 
 def badge(verdict: str) -> nodes.inline:
@@ -115,9 +116,9 @@ def badge(verdict: str) -> nodes.inline:
     return nodes.inline(text=verdict, classes=["verdict", "verdict-" + verdict.replace(" ", "-")])
 
 
-def figure_line(figure: Figure) -> str:
-    """One figure in a line: what, how much, between what, from how many, and what was asked of it."""
-    return f"{figure.named()}: {figure.numbers()}; {figure.criterion}: {figure.outcome}"
+def measurement_line(measurement: Measurement) -> str:
+    """One measurement in a line: what, how much, between what, from how many, and what was asked of it."""
+    return f"{measurement.named()}: {measurement.numbers()}; {measurement.criterion}: {measurement.outcome}"
 
 
 def spelt(chapter: str) -> str:

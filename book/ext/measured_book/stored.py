@@ -5,28 +5,17 @@ from __future__ import annotations
 import json
 import math
 import re
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from mha.verdicts import Figure, decide
+from course.claims import MIME_TYPE, ClaimText
+from course.verdicts import Measurement, decide
 
-VERDICT_MIME = "application/vnd.mha.verdict+json"
 VERDICTS = ("holds", "holds if", "fails", "defined", "undecided")
 WORDS_A_MINUTE = 200
 CODE_LINES_A_MINUTE = 20
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One entry of claims.toml: what is claimed, and the chapters that test it."""
-
-    id: str
-    text: str
-    kind: str
-    chapters: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -47,23 +36,13 @@ class Verdict:
         return f"verdict-{self.id.lower()}"
 
     @property
-    def figures(self) -> list[Figure]:
-        """The figures behind it.
+    def measurements(self) -> list[Measurement]:
+        """The measurements behind it.
 
         Raises:
-            TypeError: one lacks an entry, or has one that no figure has.
+            TypeError: one lacks an entry, or has one that no measurement has.
         """
-        return [Figure(**entry) for entry in self.bundle.get("figures", [])]
-
-
-def read_claims(path: Path) -> list[Claim]:
-    """The claims of a claims.toml, in its order.
-
-    Raises:
-        KeyError: an entry lacks id, text, kind or chapters.
-    """
-    entries = tomllib.loads(path.read_text(encoding="utf-8"))["claim"]
-    return [Claim(entry["id"], entry["text"], entry["kind"], tuple(entry["chapters"])) for entry in entries]
+        return [Measurement(**entry) for entry in self.bundle.get("measurements", [])]
 
 
 def read_notebook(path: Path) -> dict[str, Any]:
@@ -76,8 +55,8 @@ def stored_bundles(notebook: dict[str, Any]) -> Iterator[tuple[int, dict[str, An
     """(cell number, verdict) for each verdict in a notebook's outputs, in order."""
     for number, cell in enumerate(notebook["cells"]):
         for output in cell.get("outputs", []):
-            if VERDICT_MIME in output.get("data", {}):
-                yield number, output["data"][VERDICT_MIME]
+            if MIME_TYPE in output.get("data", {}):
+                yield number, output["data"][MIME_TYPE]
 
 
 def read_verdicts(chapter: str, notebook: dict[str, Any]) -> list[Verdict]:
@@ -86,7 +65,7 @@ def read_verdicts(chapter: str, notebook: dict[str, Any]) -> list[Verdict]:
     return list(last.values())
 
 
-def find_problems(claims: list[Claim], verdicts: list[Verdict]) -> list[str]:
+def find_problems(claims: list[ClaimText], verdicts: list[Verdict]) -> list[str]:
     """What is wrong with stored verdicts, one sentence each; nothing if all is well."""
     known = {claim.id: claim for claim in claims}
     problems = []
@@ -97,20 +76,22 @@ def find_problems(claims: list[Claim], verdicts: list[Verdict]) -> list[str]:
     return problems
 
 
-def find_problem(claim: Claim | None, verdict: Verdict) -> str:
-    """Why a verdict cannot stand: it is not the chapter's to give, or not what its own figures say. Empty if it can."""
+def find_problem(claim: ClaimText | None, verdict: Verdict) -> str:
+    """Why a verdict cannot stand: it is not the chapter's to give, or not what was measured. Empty if it can."""
     if claim is None:
         return f"no claim is called {verdict.id!r}"
     if verdict.chapter not in claim.chapters:
         return f"{claim.id} is tested in {', '.join(claim.chapters)}, not here"
     if verdict.bundle.get("claim") != claim.text:
         return f"the stored wording of {claim.id} is not the one of claims.toml; run the chapter again"
-    expected = {field.name for field in fields(Figure)}
-    if not verdict.bundle.get("figures") or any(set(entry) != expected for entry in verdict.bundle["figures"]):
-        return f"{claim.id} needs figures, each with {', '.join(sorted(expected))}"
-    decided = decide(claim.kind, [(figure.label, figure.when, figure.outcome) for figure in verdict.figures])
+    expected = {field.name for field in fields(Measurement)}
+    entries = verdict.bundle.get("measurements")
+    if not entries or any(set(entry) != expected for entry in entries):
+        return f"{claim.id} needs measurements, each with {', '.join(sorted(expected))}"
+    decided = decide(claim.kind, [(m.label, m.when, m.outcome) for m in verdict.measurements])
     if decided != (verdict.bundle.get("verdict"), verdict.bundle.get("condition")):
-        return f"the figures of {claim.id} say {decided[0]!r}, the stored verdict is {verdict.bundle.get('verdict')!r}"
+        said = verdict.bundle.get("verdict")
+        return f"the measurements of {claim.id} say {decided[0]!r}, the stored verdict is {said!r}"
     return ""
 
 

@@ -1,0 +1,27 @@
+"""Checks for the chapter on GPT: the loss of the next token, the nucleus, attention over a cache."""
+
+from __future__ import annotations
+
+from course.checks.diagnosis import Feedback, examine
+from course.checks.gpt._cached import CACHED_ATTENTION
+from course.checks.gpt._next_token import NEXT_TOKEN_LOSS
+from course.checks.gpt._nucleus import TOP_P
+
+__all__ = ["EXERCISES", "cached_attention", "next_token_loss", "top_p"]
+
+EXERCISES = {"next_token_loss": NEXT_TOKEN_LOSS, "top_p": TOP_P, "cached_attention": CACHED_ATTENTION}
+
+
+def next_token_loss(fn: object) -> Feedback:
+    """Check fn(logits (b, i, v), tokens (b, i)) -> losses (b, i - 1): a position is judged by the token behind it."""
+    return examine(fn, EXERCISES["next_token_loss"])
+
+
+def top_p(fn: object) -> Feedback:
+    """Check fn(p (b, v), threshold) -> (b, v): the likeliest that together have the threshold, and sum to 1."""
+    return examine(fn, EXERCISES["top_p"])
+
+
+def cached_attention(fn: object) -> Feedback:
+    """Check fn(q, k, v (i, d), cached_k, cached_v (p, d)) -> out (i, d): causal, over cached and new tokens."""
+    return examine(fn, EXERCISES["cached_attention"])

@@ -1,0 +1,173 @@
+"""Measurements and verdicts: an interval against a criterion gives an outcome, the outcomes give the verdict.
+
+Pure functions of numbers; `course.claims` collects the numbers and shows what follows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+__all__ = ["Criterion", "Measurement", "decide", "round_measurement", "shown", "student_interval"]
+
+
+def student_interval(values: NDArray[np.float64], level: float = 0.95) -> tuple[float, float]:
+    """The interval for the mean that holds it in `level` of all experiments, by Student's t.
+
+    Args:
+        values: (n,), n ≥ 2, independent (one a seed), roughly normal.
+    Returns:
+        (low, high). Values that are all equal give an interval of no width: nothing in them speaks of spread.
+    """
+    mean, n = float(np.mean(values)), len(values)
+    if np.ptp(values) == 0.0:
+        return float(values[0]), float(values[0])
+    half = float(stdtrit(n - 1, 0.5 + level / 2) * np.std(values, ddof=1) / math.sqrt(n))
+    return mean - half, mean + half
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """The range a measurement must lie in. `low` and `high` themselves belong to it only if `closed`."""
+
+    text: str
+    low: float = -math.inf
+    high: float = math.inf
+    closed: bool = False
+
+    def judge(self, low: float, high: float) -> str:
+        """ "pass" if all of [low, high] satisfies the criterion, "fail" if all violates it, else "undecided"."""
+        if self._holds(low) and self._holds(high):
+            return "pass"
+        beyond = (high < self.low or low > self.high) if self.closed else (high <= self.low or low >= self.high)
+        return "fail" if beyond else "undecided"
+
+    def _holds(self, x: float) -> bool:
+        return self.low <= x <= self.high if self.closed else self.low < x < self.high
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One measured number of a claim, as it is shown: rounded so that another processor shows the same.
+
+    `value` and `interval` are rounded (see `Claim.measure`), and always bear the outcome out; `interval` is None for
+    an exact number.
+    """
+
+    label: str
+    value: float
+    interval: tuple[float, float] | None
+    criterion: str
+    outcome: str
+    n: int
+    when: str | None = None
+    unit: str = ""
+
+    def numbers(self) -> str:
+        """ "0.87 [0.85, 0.89] ms, n = 5", or "0.87 ms" where no chance is involved."""
+        unit = f" {self.unit}" if self.unit else ""
+        if self.interval is None:
+            return f"{shown(self.value)}{unit}"
+        low, high = map(shown, self.interval)
+        return f"{shown(self.value)} [{low}, {high}]{unit}, n = {self.n}"
+
+    def named(self) -> str:
+        """The label, with the condition if there is one."""
+        return f"{self.label}, when {self.when}" if self.when else self.label
+
+
+def decide(kind: str, outcomes: Iterable[tuple[str, str | None, str]]) -> tuple[str, str | None]:
+    """The verdict on a claim, from what was measured and nothing else.
+
+    Args:
+        kind: "measured" or "definition".
+        outcomes: (label, condition or None, "pass" | "fail" | "undecided") of each measurement.
+    Returns:
+        The verdict and, for "holds if", the condition. A definition is "defined" if all pass, "fails" if any fails,
+        else "undecided". A measured claim needs every label to bear it out, each judged by itself:
+        - holds: it passes without a condition, and fails under none.
+        - holds if: it passes under a condition and fails without it (or under another): both sides are measured.
+        - fails: it fails without a condition, or was measured under conditions alone and fails, and passes under none.
+        - undecided: anything else.
+        One label that fails makes the claim fail; else one undecided leaves it so; else conditions add up.
+    Raises:
+        ValueError: nothing was measured.
+    """
+    rows = list(outcomes)
+    if not rows:
+        raise ValueError("a verdict needs at least one measurement, got none: call measure or same first")
+    if kind == "definition":
+        seen = {outcome for _, _, outcome in rows}
+        return ("fails" if "fail" in seen else "undecided" if "undecided" in seen else "defined"), None
+    verdicts = [
+        _decide_label([(c, o) for name, c, o in rows if name == label]) for label in _unique(r[0] for r in rows)
+    ]
+    for worst in ("fails", "undecided"):
+        if any(verdict == worst for verdict, _ in verdicts):
+            return worst, None
+    conditions = _unique(condition for _, condition in verdicts if condition)
+    return ("holds if", " and ".join(conditions)) if conditions else ("holds", None)
+
+
+def _decide_label(rows: list[tuple[str | None, str]]) -> tuple[str, str | None]:
+    general = next((outcome for condition, outcome in rows if condition is None), None)
+    passing = [condition for condition, outcome in rows if condition is not None and outcome == "pass"]
+    if all(outcome != "fail" for _, outcome in rows):
+        return ("holds", None) if general == "pass" else ("undecided", None)
+    if passing:
+        return "holds if", " or ".join(passing)
+    return ("fails", None) if general in ("fail", None) else ("undecided", None)
+
+
+def round_measurement(
+    value: float, low: float, high: float, criterion: Criterion, digits: int
+) -> tuple[float, tuple[float, float]]:
+    """A value and its interval, rounded so that noise does not show and the outcome does.
+
+    Args:
+        value, low, high: low ≤ value ≤ high.
+        digits: significant digits of the value, counted from the largest of the three; the ends get one less (all the
+            same if the interval has no width). More where needed: the rounded interval holds the rounded value, has the
+            outcome of the interval, and, if that is wider than a thousandth of its ends, its width to within a third.
+    Returns:
+        value, (low, high).
+    """
+    scale = max(abs(low), abs(high))
+    if scale == 0.0:
+        return 0.0, (0.0, 0.0)
+    first = digits if low == high else max(digits - 1, 1)
+    coarsest = (high - low) / 3 if high - low > 1e-3 * scale else math.inf
+    for n_digits in range(first, 17):
+        middle = _to_digits(value, max(digits, n_digits), scale)
+        ends = _to_digits(low, n_digits, scale), _to_digits(high, n_digits, scale)
+        honest = ends[0] <= middle <= ends[1] and criterion.judge(*ends) == criterion.judge(low, high)
+        if honest and 10.0 ** -_place(n_digits, scale) <= coarsest:
+            return middle, ends
+    return value, (low, high)
+
+
+def _to_digits(x: float, n_digits: int, scale: float) -> float:
+    """Rounded to the n-th digit of `scale`. A part in 10^5 is added first, so that no round number is at an edge."""
+    return round(x * _nudge(n_digits), _place(n_digits, scale)) + 0.0  # + 0.0 makes -0.0 plain
+
+
+def _place(n_digits: int, scale: float) -> int:
+    return n_digits - 1 - math.floor(math.log10(scale * _nudge(n_digits)))
+
+
+def _nudge(n_digits: int) -> float:
+    return 1.0 + min(1e-5, 10.0 ** -(n_digits + 2))
+
+
+def shown(x: float) -> str:
+    """A rounded number in its shortest form."""
+    return f"{x:.12g}"
+
+
+def _unique(words: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(words))
