@@ -22,7 +22,7 @@ from tqdm import tqdm
 from benchmarks.interleaved import measure, save_results
 from mha.attention import attention, fused_attention
 from mha.heads import MultiHeadAttention
-from mha.memory import peak_bytes
+from mha.measure.memory import peak_bytes
 from mha.variants.linear_attention import linear_attention
 from mha.variants.sliding_window import sliding_window_attention
 from mha.variants.tiled import tiled_attention

@@ -29,9 +29,9 @@ from tqdm import tqdm
 
 from benchmarks.interleaved import save_results
 from mha.attention import attention
-from mha.kernels.triton_attention import triton_attention, triton_is_installed
-from mha.roofline import measure_machine
-from mha.timing import cache_flusher, time_calls
+from mha.measure.roofline import measure_machine
+from mha.measure.timing import cache_flusher, time_calls
+from mha.variants.triton_attention import triton_attention, triton_is_installed
 
 N_HEADS, HEAD_DIM = 8, 64
 SIZES = {"cpu": (128, 512, 2048), "cuda": (128, 512, 2048, 8192, 32768)}
@@ -177,7 +177,7 @@ def gpu_state(device: torch.device) -> dict[str, str]:
 PROBE = """
 import sys, torch
 from mha.attention import attention
-from mha.timing import summary, time_calls
+from mha.measure.timing import summary, time_calls
 torch.set_num_threads(int(sys.argv[1]))
 q, k, v = torch.randn(3, 1, 8, 1024, 64, generator=torch.Generator().manual_seed(0))
 with torch.no_grad():

@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from course.verdicts import Criterion, Measurement, decide, round_measurement, shown, student_interval
+from course.verdicts import Criterion, Measurement, decide, round_measurement, shown
+from mha.statistics.intervals import student_interval
 
 __all__ = ["MIME_TYPE", "Claim", "ClaimText", "claims", "read_claims"]
 

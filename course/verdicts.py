@@ -9,26 +9,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy.special import stdtrit
-
-__all__ = ["Criterion", "Measurement", "decide", "round_measurement", "shown", "student_interval"]
-
-
-def student_interval(values: NDArray[np.float64], level: float = 0.95) -> tuple[float, float]:
-    """The interval for the mean that holds it in `level` of all experiments, by Student's t.
-
-    Args:
-        values: (n,), n ≥ 2, independent (one a seed), roughly normal.
-    Returns:
-        (low, high). Values that are all equal give an interval of no width: nothing in them speaks of spread.
-    """
-    mean, n = float(np.mean(values)), len(values)
-    if np.ptp(values) == 0.0:
-        return float(values[0]), float(values[0])
-    half = float(stdtrit(n - 1, 0.5 + level / 2) * np.std(values, ddof=1) / math.sqrt(n))
-    return mean - half, mean + half
+__all__ = ["Criterion", "Measurement", "decide", "round_measurement", "shown"]
 
 
 @dataclass(frozen=True)

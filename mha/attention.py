@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mha.masks import causal_mask, combine_masks
 
-__all__ = ["attention", "fused_attention"]
+__all__ = ["attention", "check_attention", "fused_attention", "repeat_kv"]
 
 
 def attention(
@@ -40,8 +40,8 @@ def attention(
         TypeError: attn_mask is not bool or attn_bias not float.
     Source: Vaswani et al. 2017, eq. 1.
     """
-    _check(q, k, v, attn_mask, attn_bias)
-    k, v = _repeat_kv(q, k), _repeat_kv(q, v)
+    check_attention(q, k, v, attn_mask, attn_bias)
+    k, v = repeat_kv(q, k), repeat_kv(q, v)
     mask = combine_masks(attn_mask, _causal(q, k) if is_causal else None)
     scale = q.shape[-1] ** -0.5 if scale is None else scale
     scores = q @ k.transpose(-1, -2) * scale  # (..., i, d) (..., d, j) -> (..., i, j)
@@ -78,7 +78,7 @@ def fused_attention(
     Raises:
         As `attention` does.
     """
-    _check(q, k, v, attn_mask, attn_bias)
+    check_attention(q, k, v, attn_mask, attn_bias)
     n_queries, n_keys = q.shape[-2], k.shape[-2]
     if is_causal and n_queries == 1:
         is_causal = False  # the one query is level with the last key: nothing lies ahead of it
@@ -106,13 +106,16 @@ def _causal(q: Tensor, k: Tensor) -> Tensor:
     return causal_mask(q.shape[-2], k.shape[-2], device=q.device)
 
 
-def _repeat_kv(q: Tensor, x: Tensor) -> Tensor:
+def repeat_kv(q: Tensor, x: Tensor) -> Tensor:
     """(..., g, j, d) -> (..., h, j, d), each head repeated h / g times in a row."""
     repeats = _n_heads(q) // _n_heads(x)
     return x if repeats == 1 else x.repeat_interleave(repeats, dim=-3)
 
 
-def _check(q: Tensor, k: Tensor, v: Tensor, attn_mask: Tensor | None, attn_bias: Tensor | None) -> None:
+def check_attention(
+    q: Tensor, k: Tensor, v: Tensor, attn_mask: Tensor | None = None, attn_bias: Tensor | None = None
+) -> None:
+    """Refuse what `attention` would refuse, with the errors that it raises: for other ways to the same output."""
     for name, x in (("q", q), ("k", k), ("v", v)):
         if x.dim() < 2 or 0 in x.shape:
             raise ValueError(f"{name} must have two axes or more and none empty, got shape {tuple(x.shape)}")

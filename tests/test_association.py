@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from mha.bias.association import associations, effect_size, template_vectors, wefat
-from mha.bias.inference import bootstrap_interval, effect_interval, holm, permutation_test
+from mha.bias.inference import bootstrap_interval, effect_interval
+from mha.statistics.correction import holm
+from mha.statistics.permutation import permutation_test
 
 N_RUNS, DIMENSIONS = 200, 31
 

@@ -14,7 +14,8 @@ import scipy.stats
 import torch
 
 from course.claims import MIME_TYPE, Claim, claims
-from course.verdicts import Criterion, decide, round_measurement, student_interval
+from course.verdicts import Criterion, decide, round_measurement
+from mha.statistics.intervals import student_interval
 
 PARTS = {"foundations", "models", "language", "inside", "cost", "ethics", "beyond", "applications"}
 DEFINITIONS = {"C02", "C11", "C12", "C14", "C16", "C17", "C25", "C28", "C30"}

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from mha.cost import attention_cost, crossover
 from mha.heads import MultiHeadAttention
+from mha.measure.cost import attention_cost, crossover
 from mha.recording import record_attention
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mha.attention import attention
-from mha.memory import peak_bytes
+from mha.measure.memory import peak_bytes
 from mha.variants.tiled import tiled_attention
 
 

@@ -5,7 +5,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from mha.attention import attention
-from mha.roofline import SOFTMAX_FLOPS, Cost, Machine, explicit_attention, fused_attention, measure_machine
+from mha.measure.roofline import SOFTMAX_FLOPS, Cost, Machine, explicit_attention, fused_attention, measure_machine
 
 H, I, J, D = 3, 5, 7, 11  # noqa: E741
 

@@ -5,8 +5,8 @@ import random
 import pytest
 import torch
 
-from mha import timing
-from mha.timing import cache_flusher, summary, time_calls
+from mha.measure import timing
+from mha.measure.timing import cache_flusher, summary, time_calls
 
 
 class FakeTime:

@@ -7,8 +7,8 @@ import sys
 import pytest
 import torch
 
-from mha.kernels import triton_attention as module
-from mha.kernels.triton_attention import triton_attention, triton_is_installed
+from mha.variants import triton_attention as module
+from mha.variants.triton_attention import triton_attention, triton_is_installed
 
 needs_triton = pytest.mark.skipif(not triton_is_installed(), reason="the package triton is not installed here")
 
@@ -16,7 +16,7 @@ PARITY = """
 import sys, torch
 from torch.testing import assert_close
 from mha.attention import attention
-from mha.kernels.triton_attention import triton_attention
+from mha.variants.triton_attention import triton_attention
 
 dtype = getattr(torch, sys.argv[1])
 n_queries, n_keys, head_dim = map(int, sys.argv[2:5])

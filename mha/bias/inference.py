@@ -1,11 +1,8 @@
-"""What an association is worth: permutation tests and intervals whose unit is the word, and Holm's correction."""
+"""What an association is worth: intervals whose unit is the word."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import combinations, islice
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,51 +11,9 @@ from scipy.stats import nct
 
 from mha.bias.association import effect_size, unit_vectors
 
-__all__ = ["Permutation", "bootstrap_interval", "effect_interval", "holm", "permutation_test"]
+__all__ = ["bootstrap_interval", "effect_interval"]
 
 Array = NDArray[np.float64]
-MOST_EXACT = 20_000  # groupings that are all gone through; beyond, they are sampled
-BLOCK = 4096  # groupings at a time
-
-
-@dataclass(frozen=True)
-class Permutation:
-    """What `permutation_test` returns: p, whether all groupings were gone through, and how many were looked at."""
-
-    p: float
-    exact: bool
-    n_groupings: int
-
-
-def permutation_test(
-    x: ArrayLike, y: ArrayLike, *, rng: np.random.Generator | None = None, n_samples: int = 9999
-) -> Permutation:
-    """How often random groupings of the same words are as far apart as the two groups are, in the same direction.
-
-    Args:
-        x: (n_x,) and y: (n_y,) associations, one for each word. One-sided: x is expected above y.
-        rng: draws the groupings where there are more than 20 000 of them; fewer are all gone through.
-        n_samples: how many are drawn.
-    Returns:
-        Permutation. Exact: p is the share of groupings with a difference of at least that observed, the observed one
-        among them. Sampled: (as large + 1) / (n_samples + 1), since the observed grouping is one of those drawn;
-        without it p could be 0, and would reject too often (Phipson and Smyth 2010).
-    Raises:
-        ValueError: a group is empty, or rng is missing where groupings must be drawn.
-    """
-    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    if x.ndim != 1 or y.ndim != 1 or not (x.size and y.size):
-        raise ValueError(f"x and y must be one number a word, (n,), none empty, got shapes {x.shape} and {y.shape}")
-    pooled = np.concatenate([x, y])
-    reached = x.sum() - 1e-12 * np.abs(pooled).sum()  # a rearranged sum may round below itself
-    n_groupings = math.comb(len(pooled), len(x))
-    if n_groupings <= MOST_EXACT:
-        return Permutation(sum(_n_reached(pooled, reached, len(x))) / n_groupings, True, n_groupings)
-    if rng is None:
-        raise ValueError(f"rng must be given: {n_groupings} groupings are too many to go through, got None")
-    shuffled = rng.permuted(np.tile(pooled, (n_samples, 1)), axis=1)
-    n_reached = int((shuffled[:, : len(x)].sum(axis=1) >= reached).sum())
-    return Permutation((n_reached + 1) / (n_samples + 1), False, n_samples)
 
 
 def bootstrap_interval(
@@ -114,33 +69,6 @@ def effect_interval(x: ArrayLike, y: ArrayLike, *, level: float = 0.95) -> tuple
     low, high = (_noncentrality(t, n - 2, tail) for tail in ((1 + level) / 2, (1 - level) / 2))
     scale = math.sqrt(n / harmonic)
     return low / math.sqrt(n + low * low) * scale, high / math.sqrt(n + high * high) * scale
-
-
-def holm(p_values: ArrayLike) -> Array:
-    """p-values of several tests, corrected so that the chance of any false rejection stays at the level.
-
-    Args:
-        p_values: (n,), each in [0, 1].
-    Returns:
-        (n,), in the order given. Reject where the result is below the level.
-    Raises:
-        ValueError: not one axis, or a value outside [0, 1].
-    Source: Holm 1979.
-    """
-    p = np.asarray(p_values, dtype=np.float64)
-    if p.ndim != 1 or not ((p >= 0) & (p <= 1)).all():
-        raise ValueError(f"p_values must be (n,) and in [0, 1], got {p.tolist()}")
-    order = np.argsort(p, kind="stable")
-    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))  # n times the smallest, n - 1 times the next
-    corrected = np.empty_like(p)
-    corrected[order] = np.minimum(stepped, 1.0)
-    return corrected
-
-
-def _n_reached(pooled: Array, reached: float, n_x: int) -> Iterator[int]:
-    groupings = combinations(range(len(pooled)), n_x)
-    while block := list(islice(groupings, BLOCK)):
-        yield int((pooled[np.array(block)].sum(axis=1) >= reached).sum())
 
 
 def _resampled_mean(vectors: Array, rng: np.random.Generator, n_samples: int) -> Array:

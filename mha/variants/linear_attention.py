@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mha.attention import _check, _repeat_kv
+from mha.attention import check_attention, repeat_kv
 
 __all__ = ["elu_plus_one", "linear_attention"]
 
@@ -41,13 +41,13 @@ def linear_attention(
         TypeError: key_mask is not bool.
     Source: Katharopoulos et al. 2020.
     """
-    _check(q, k, v, None if key_mask is None else key_mask[..., None, :], None)
+    check_attention(q, k, v, None if key_mask is None else key_mask[..., None, :], None)
     if chunk < 1 or (is_causal and q.shape[-2] != k.shape[-2]):
         raise ValueError(
             f"chunk ({chunk}) must be at least 1, and with is_causal q and k of one length, "
             f"got {q.shape[-2]} and {k.shape[-2]}"
         )
-    k, v = _repeat_kv(q, k), _repeat_kv(q, v)
+    k, v = repeat_kv(q, k), repeat_kv(q, v)
     q, k = elu_plus_one(q), elu_plus_one(k)
     if key_mask is not None:
         k = k * key_mask[..., None]

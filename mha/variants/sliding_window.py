@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mha.attention import _check, _repeat_kv, fused_attention
+from mha.attention import check_attention, fused_attention, repeat_kv
 
 __all__ = ["sliding_window_attention"]
 
@@ -32,7 +32,7 @@ def sliding_window_attention(
     Source: Child et al. 2019 and Beltagy et al. 2020 for local attention.
     """
     length = q.shape[-2]
-    _check(q, k, v, None if key_mask is None else key_mask[..., None, :], None)
+    check_attention(q, k, v, None if key_mask is None else key_mask[..., None, :], None)
     if window < 1 or k.shape[-2] != length:
         raise ValueError(f"window ({window}) must be at least 1, and k as long as q ({length}), got {k.shape[-2]}")
     window = min(window, length)
@@ -40,7 +40,7 @@ def sliding_window_attention(
     n_blocks = (length + padding) // window
     queries = F.pad(q, (0, 0, 0, padding)).unflatten(-2, (n_blocks, window))  # (..., i, d) -> (..., n, w, d)
     keys, values = (
-        F.pad(_repeat_kv(q, x), (0, 0, window, padding)).unfold(-2, 2 * window, window).mT for x in (k, v)
+        F.pad(repeat_kv(q, x), (0, 0, window, padding)).unfold(-2, 2 * window, window).mT for x in (k, v)
     )  # (..., j, d) -> (..., n, 2w, d), each block behind the one before it
     lags = torch.arange(window, 2 * window, device=q.device)[:, None] - torch.arange(2 * window, device=q.device)
     real = torch.ones(length, dtype=torch.bool, device=q.device) if key_mask is None else key_mask

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mha.attention import _check, _repeat_kv
+from mha.attention import check_attention, repeat_kv
 
 __all__ = ["tiled_attention"]
 
@@ -38,14 +38,14 @@ def tiled_attention(
         TypeError: as `attention` does.
     Source: Rabe and Staats 2021; Dao et al. 2022, algorithms 1 and 4.
     """
-    _check(q, k, v, attn_mask, None)
+    check_attention(q, k, v, attn_mask, None)
     if tile < 1:
         raise ValueError(f"tile must be at least 1, got {tile}")
     if is_causal and q.shape[-2] > k.shape[-2]:
         raise ValueError(f"with is_causal q must have no more positions than k, got {q.shape[-2]} and {k.shape[-2]}")
     scale = q.shape[-1] ** -0.5 if scale is None else scale
     out: Tensor = _Tiled.apply(  # type: ignore[no-untyped-call]
-        q, _repeat_kv(q, k), _repeat_kv(q, v), attn_mask, is_causal, scale, tile
+        q, repeat_kv(q, k), repeat_kv(q, v), attn_mask, is_causal, scale, tile
     )
     return out
 

@@ -15,9 +15,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import binom
 
-__all__ = ["ATTENTION_COLOURS", "attention_map", "median_interval", "spread", "use_book_style"]
+from mha.statistics.intervals import median_interval
+
+__all__ = ["ATTENTION_COLOURS", "attention_map", "spread", "use_book_style"]
 
 # White to navy; the lightness (CIELAB L*) falls in equal steps, so equal differences of weight look equal.
 ATTENTION_COLOURS = LinearSegmentedColormap.from_list(
@@ -88,26 +89,6 @@ def write_values(ax: Axes, weights: NDArray[np.float64], image: Any) -> None:
     for (row, column), weight in np.ndenumerate(weights):
         colour = "white" if image.norm(weight) > 0.55 else "#222222"
         ax.text(column, row, f"{weight:.2f}".lstrip("0"), ha="center", va="center", color=colour, fontsize=11)
-
-
-def median_interval(values: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Median over seeds, and an interval for it made of order statistics, so that no distribution is assumed.
-
-    The interval holds the true median with a probability of 95 % or more from six seeds on. From five it is the whole
-    range and holds it with 93.75 %, 1 - 2 (1/2)^5; no wider one can be had from so few.
-
-    Args:
-        values: (n_seeds, ...), at least two seeds.
-    Returns:
-        median, low, high: each of shape (...).
-    Raises:
-        ValueError: there are fewer than two seeds.
-    """
-    ordered = np.sort(np.asarray(values, dtype=np.float64), axis=0)
-    if ordered.ndim == 0 or len(ordered) < 2:
-        raise ValueError(f"values must hold two seeds or more along axis 0, got shape {ordered.shape}")
-    outside = max(1, int(binom.ppf(0.025, len(ordered), 0.5)))  # so many values are left out at each end, less one
-    return np.median(ordered, axis=0), ordered[outside - 1], ordered[-outside]
 
 
 def spread(ax: Axes, x: ArrayLike, values: ArrayLike, label: str, **style: Any) -> Line2D:

@@ -46,7 +46,7 @@ def triton_attention(q: Tensor, k: Tensor, v: Tensor, *, is_causal: bool = False
         raise ModuleNotFoundError("triton_attention needs the package triton, which is not installed here")
     if q.device.type != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":
         raise ValueError(f"q must be on cuda, or TRITON_INTERPRET=1 be set before Triton is imported; got {q.device}")
-    from mha.kernels._forward import forward
+    from mha.variants.triton_forward import forward
 
     n_queries, head_dim = q.shape[-2:]
     n_heads, n_keys = math.prod(q.shape[:-2]), k.shape[-2]

@@ -1,5 +1,5 @@
 # ruff: noqa: N803 (what is fixed at compilation is in capitals, as everywhere in Triton)
-"""The Triton program behind `mha.kernels.triton_attention`: one block of queries meets the keys block by block."""
+"""The Triton program behind `mha.variants.triton_attention`: one block of queries meets the keys block by block."""
 
 from __future__ import annotations
 

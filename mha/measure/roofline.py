@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import torch
 
-from mha.timing import time_calls
+from mha.measure.timing import time_calls
 
 __all__ = ["Cost", "Machine", "explicit_attention", "fused_attention", "measure_machine"]
 

@@ -1,1 +1,0 @@
-"""Kernels written for the book, in Triton; each can be imported, but not called, where Triton is missing."""
