@@ -28,7 +28,6 @@ from mha.heads import MultiHeadAttention
 from mha.positions import LearnedPositions, RelativeBias, Rotary, SinusoidalPositions, alibi_bias
 from mha.train import fit
 
-CODE = ["mha/attention.py", "mha/blocks.py", "mha/heads.py", "mha/row_linear.py", "mha/positions.py", "mha/train.py"]
 ENCODINGS = ["none, both ways", "none", "sinusoidal", "learned", "T5 bias", "rotary", "ALiBi"]
 TASKS = ["content", "distance"]
 TRAINED, TIMES = 16, (1, 2, 4)

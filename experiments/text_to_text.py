@@ -39,7 +39,6 @@ from mha.tasks.span_corruption import corrupt_spans
 from mha.train import fit
 
 CODE = [
-    *("mha/attention.py", "mha/blocks.py", "mha/heads.py", "mha/row_linear.py", "mha/positions.py", "mha/train.py"),
     "mha/generate.py",
     *("mha/models/t5.py", "mha/models/writer.py", "mha/tasks/cldr.py", "mha/tasks/span_corruption.py"),
 ]

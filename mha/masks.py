@@ -5,17 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from mha.lags import lag_of_pairs
+
 __all__ = ["causal_mask", "combine_masks", "padding_mask", "sliding_window_mask"]
-
-
-def _lags(n_queries: int, n_keys: int | None, device: torch.device | str | None) -> Tensor:
-    """(i, j): how far key j lies before query i, the last query being level with the last key."""
-    n_keys = n_queries if n_keys is None else n_keys
-    if not 1 <= n_queries <= n_keys:
-        raise ValueError(f"n_queries ({n_queries}) must be at least 1 and at most n_keys ({n_keys})")
-    last = n_keys - n_queries
-    queries = torch.arange(last, last + n_queries, device=device)
-    return queries[:, None] - torch.arange(n_keys, device=device)
 
 
 def causal_mask(n_queries: int, n_keys: int | None = None, *, device: torch.device | str | None = None) -> Tensor:
@@ -29,7 +21,7 @@ def causal_mask(n_queries: int, n_keys: int | None = None, *, device: torch.devi
     Raises:
         ValueError: i < 1 or i > j.
     """
-    return _lags(n_queries, n_keys, device) >= 0
+    return lag_of_pairs(n_queries, n_keys, device=device) >= 0
 
 
 def sliding_window_mask(
@@ -46,7 +38,7 @@ def sliding_window_mask(
     """
     if window < 1:
         raise ValueError(f"window ({window}) must be at least 1")
-    lags = _lags(n_queries, n_keys, device)
+    lags = lag_of_pairs(n_queries, n_keys, device=device)
     return (lags >= 0) & (lags < window)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FLOORS = {
-    0: "mha: reference masks positions cache attention row_linear checkpoint",
+    0: "mha: reference lags masks positions cache attention row_linear checkpoint",
     1: "mha: heads variants",
     2: "mha: blocks",
     3: "mha: models",

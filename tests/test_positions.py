@@ -328,7 +328,7 @@ def test_rotary_refuses_what_it_cannot_turn():
 def test_buckets_are_t5s(n_buckets, max_distance, bidirectional):
     lags = torch.arange(-1500, 1501)
     got = relative_buckets(lags, n_buckets=n_buckets, max_distance=max_distance, bidirectional=bidirectional)
-    expected = T5Attention._relative_position_bucket(lags, bidirectional, n_buckets, max_distance)
+    expected = T5Attention._relative_position_bucket(-lags, bidirectional, n_buckets, max_distance)
     assert torch.equal(got, expected)
     assert got.dtype == torch.int64
     assert set(got.tolist()) <= set(range(n_buckets))

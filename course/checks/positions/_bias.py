@@ -18,8 +18,8 @@ def _slopes(n_heads: int) -> Array:
 
 
 def _lags(n_queries: int, n_keys: int) -> Array:
-    """(i, j): key position minus query position; the last query is level with the last key."""
-    return np.arange(n_keys) - (np.arange(n_queries) + n_keys - n_queries)[:, None]
+    """(i, j): query position minus key position; the last query is level with the last key."""
+    return (np.arange(n_queries) + n_keys - n_queries)[:, None] - np.arange(n_keys)
 
 
 def _of_lags(value: Any) -> Any:
@@ -28,7 +28,7 @@ def _of_lags(value: Any) -> Any:
 
 
 def _from_the_front(slopes: Array, n_queries: int, n_keys: int) -> Array:
-    lags = np.arange(n_keys) - np.arange(n_queries)[:, None]
+    lags = np.arange(n_queries)[:, None] - np.arange(n_keys)
     return np.asarray(-slopes[:, None, None] * np.abs(lags))
 
 
@@ -47,22 +47,22 @@ ALIBI_BIAS = Exercise(
         ),
         Mistake(
             "signed-distance",
-            _of_lags(lambda slope, lag: slope * lag),
+            _of_lags(lambda slope, lag: -slope * lag),
             "keys after the query get a positive bias: distance has no sign, take its absolute value.",
         ),
         Mistake(
             "signed-the-other-way",
-            _of_lags(lambda slope, lag: -slope * lag),
+            _of_lags(lambda slope, lag: slope * lag),
             "keys before the query get a positive bias: distance has no sign, take its absolute value.",
         ),
         Mistake(
             "later-keys-free",
-            _of_lags(lambda slope, lag: slope * np.minimum(lag, 0)),
+            _of_lags(lambda slope, lag: -slope * np.maximum(lag, 0)),
             "keys after the query get no bias: here distance counts both ways; hiding them is the causal mask's work.",
         ),
         Mistake(
             "later-keys-masked",
-            _of_lags(lambda slope, lag: np.where(lag > 0, -np.inf, slope * lag)),
+            _of_lags(lambda slope, lag: np.where(lag < 0, -np.inf, -slope * lag)),
             "keys after the query get -inf: that is the causal mask, which is a thing of its own. Return the bias.",
         ),
         Mistake(
