@@ -40,7 +40,7 @@ from mha.train import fit
 
 CODE = [
     "mha/generate.py",
-    *("mha/models/t5.py", "mha/models/writer.py", "mha/tasks/cldr.py", "mha/tasks/span_corruption.py"),
+    *("mha/models/t5.py", "mha/models/bound_decoder.py", "mha/tasks/cldr.py", "mha/tasks/span_corruption.py"),
 ]
 SIZES = {"d_model": 64, "n_layers": 2, "n_heads": 4, "head_dim": 16, "d_ff": 256, "max_distance": 32}
 BATCH, STEPS, WARMUP = 32, 400, 80
@@ -151,7 +151,7 @@ def answers(model: T5, letters: Alphabet, sources: list[str]) -> list[str]:
     source = letters.batch([letters.encode(text) for text in sources])
     mask = source != letters.pad_id
     start = torch.full((len(sources), 1), letters.pad_id)
-    writer = model.writer(model.encode(source, key_mask=mask), mask)
+    writer = model.decoder_for(model.encode(source, key_mask=mask), mask)
     written = generate(writer, start, LONGEST_ANSWER, eos_id=letters.end_id)
     return [letters.decode(row) for row in written[:, 1:].tolist()]
 

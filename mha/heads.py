@@ -136,8 +136,8 @@ class MultiHeadAttention(nn.Module):
             ValueError: a shape, dtype or device that does not fit, an empty sequence, or a cache without room.
             TypeError: a mask that is not bool, or a bias that is not float.
         """
-        self._check(x, context)
-        q, k, v = self._project(x, context, cache)
+        self.check_inputs(x, context)
+        q, k, v = self.project(x, context, cache)
         if key_mask is not None:
             attn_mask = combine_masks(attn_mask, self._check_key_mask(key_mask, k)[:, None, None, :])  # (b, 1, 1, j)
         heads = self.attend(
@@ -159,15 +159,23 @@ class MultiHeadAttention(nn.Module):
         weight = self.qkv.weight
         return KVCache(batch, self.n_kv_heads, max_len, self.head_dim, dtype=weight.dtype, device=weight.device)
 
-    def extra_repr(self) -> str:
-        return f"d_model={self.d_model}, n_heads={self.n_heads}, n_kv_heads={self.n_kv_heads}, head_dim={self.head_dim}"
+    def check_inputs(self, x: Tensor, context: Tensor | None) -> None:
+        """Refuse an x (b, i, m) or a context (b, j, m) that does not fit the layer: ValueError, as `forward` raises."""
+        weight = self.qkv.weight
+        for name, value in (("x", x), ("context", context)):
+            if value is None:
+                continue
+            if value.dim() != 3 or value.shape[-1] != self.d_model or 0 in value.shape:
+                raise ValueError(f"{name} must have shape (b, i, {self.d_model}), none empty, got {tuple(value.shape)}")
+            if value.dtype != weight.dtype and not torch.is_autocast_enabled(value.device.type):
+                raise ValueError(f"{name} must be {weight.dtype} as the layer is, got {value.dtype}")
+            if value.device != weight.device:
+                raise ValueError(f"{name} must be on {weight.device} as the layer is, got {value.device}")
+        if context is not None and context.shape[0] != x.shape[0]:
+            raise ValueError(f"x and context must agree in batch, got {x.shape[0]} and {context.shape[0]}")
 
-    @property
-    def _widths(self) -> list[int]:
-        return [self.n_heads * self.head_dim, self.n_kv_heads * self.head_dim, self.n_kv_heads * self.head_dim]
-
-    def _project(self, x: Tensor, context: Tensor | None, cache: KVCache | None) -> tuple[Tensor, Tensor, Tensor]:
-        """q (b, h, i, d), k and v (b, g, j, d), rotated, with what the cache holds."""
+    def project(self, x: Tensor, context: Tensor | None, cache: KVCache | None) -> tuple[Tensor, Tensor, Tensor]:
+        """q (b, h, i, d), k and v (b, g, j, d) rotated, with what the cache holds; the arguments are those of `forward`."""
         offset = cache.length if cache is not None and context is None else 0
         if context is None:
             q, k, v = self._split(self.qkv(x), self._widths)
@@ -186,25 +194,18 @@ class MultiHeadAttention(nn.Module):
             k, v = cache.append(k, v)
         return q, k, v
 
+    def extra_repr(self) -> str:
+        return f"d_model={self.d_model}, n_heads={self.n_heads}, n_kv_heads={self.n_kv_heads}, head_dim={self.head_dim}"
+
+    @property
+    def _widths(self) -> list[int]:
+        return [self.n_heads * self.head_dim, self.n_kv_heads * self.head_dim, self.n_kv_heads * self.head_dim]
+
     def _split(self, projected: Tensor, widths: list[int]) -> list[Tensor]:
         return [split_heads(part, part.shape[-1] // self.head_dim) for part in projected.split(widths, dim=-1)]
 
     def _rotate(self, x: Tensor, offset: int) -> Tensor:
         return x if self.rotary is None else self.rotary(x, offset=offset)
-
-    def _check(self, x: Tensor, context: Tensor | None) -> None:
-        weight = self.qkv.weight
-        for name, value in (("x", x), ("context", context)):
-            if value is None:
-                continue
-            if value.dim() != 3 or value.shape[-1] != self.d_model or 0 in value.shape:
-                raise ValueError(f"{name} must have shape (b, i, {self.d_model}), none empty, got {tuple(value.shape)}")
-            if value.dtype != weight.dtype and not torch.is_autocast_enabled(value.device.type):
-                raise ValueError(f"{name} must be {weight.dtype} as the layer is, got {value.dtype}")
-            if value.device != weight.device:
-                raise ValueError(f"{name} must be on {weight.device} as the layer is, got {value.device}")
-        if context is not None and context.shape[0] != x.shape[0]:
-            raise ValueError(f"x and context must agree in batch, got {x.shape[0]} and {context.shape[0]}")
 
     @staticmethod
     def _check_key_mask(key_mask: Tensor, k: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FLOORS = {
-    0: "mha: reference lags masks positions cache attention row_linear checkpoint",
+    0: "mha: reference validation lags masks positions cache attention row_linear checkpoint",
     1: "mha: heads variants",
     2: "mha: blocks",
     3: "mha: models",
@@ -73,6 +73,17 @@ def private_elsewhere(name: str, dotted: str) -> bool:
     return taken.startswith("_") or (module.startswith("_") and folder != home)
 
 
+def private_attributes(source: str) -> set[str]:
+    """Attributes with an underscore that the source reads and nowhere defines."""
+    tree = ast.parse(source)
+    own = {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+    attributes = [n for n in ast.walk(tree) if isinstance(n, ast.Attribute)]
+    own |= {n.attr for n in attributes if isinstance(n.ctx, ast.Store)}
+    own |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    read = {n.attr for n in attributes if n.attr.startswith("_") and not n.attr.startswith("__")}
+    return read - own
+
+
 MODULES = {name: path for name, path in FILES.items() if "." in name}
 GRAPH = {name: imports(name, path.read_text(), path.name == "__init__.py") for name, path in MODULES.items()}
 
@@ -92,6 +103,11 @@ def test_no_private_name_crosses_a_module(name):
     path = MODULES[name]
     found = names_imported(name, path.read_text(), path.name == "__init__.py")
     assert [dotted for dotted in sorted(found) if private_elsewhere(name, dotted)] == []
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_no_private_attribute_is_taken_from_another_module(name):
+    assert private_attributes(MODULES[name].read_text()) == set()
 
 
 def test_imports_go_in_no_circle():
@@ -134,6 +150,9 @@ def test_a_private_name_taken_from_elsewhere_is_seen():
     assert private_elsewhere("mha.heads", "course.checks.heads._layer")
     assert not private_elsewhere("course.checks.heads", "course.checks.heads._layer")
     assert not private_elsewhere("mha.heads", "mha.attention.attention")
+    assert private_attributes("class A:\n    def f(self, b):\n        self._x = 1\n        return b._y + self._x") == {
+        "_y"
+    }
 
 
 def run(code: str) -> str:

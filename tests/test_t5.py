@@ -63,7 +63,7 @@ def test_equals_transformers_on_a_padded_batch(pair):
     memory = mine.encode(token_ids, key_mask=key_mask)
     assert_close(memory[key_mask], want.encoder_last_hidden_state[key_mask], atol=10 * atol, rtol=0)
     assert_close(mine(token_ids, decoder_ids, key_mask=key_mask), want.logits, atol=atol, rtol=0)
-    assert_close(mine.writer(memory, key_mask)(decoder_ids), want.logits, atol=atol, rtol=0)
+    assert_close(mine.decoder_for(memory, key_mask)(decoder_ids), want.logits, atol=atol, rtol=0)
 
 
 def test_gradients_equal_transformers(pair):
@@ -103,7 +103,7 @@ def test_generating_with_a_cache_equals_transformers(pair):
     want = theirs.generate(
         input_ids=token_ids, attention_mask=key_mask.long(), max_new_tokens=I, do_sample=False, eos_token_id=None
     )
-    writer = mine.writer(mine.encode(token_ids, key_mask=key_mask), key_mask)
+    writer = mine.decoder_for(mine.encode(token_ids, key_mask=key_mask), key_mask)
     caches, written = writer.new_caches(B, I), torch.zeros(B, 1, dtype=torch.int64)
     for _ in range(I):
         written = torch.cat([written, writer(written[:, -1:], caches).argmax(-1)], dim=1)
@@ -114,9 +114,9 @@ def test_generating_with_a_cache_equals_transformers(pair):
 def test_it_generates_with_and_without_a_cache_and_by_beams(mine):
     token_ids, key_mask, _ = padded_source()
     memory, start = mine.encode(token_ids, key_mask=key_mask), torch.zeros(B, 1, dtype=torch.int64)
-    writer = mine.writer(memory, key_mask)
+    writer = mine.decoder_for(memory, key_mask)
     assert torch.equal(generate(writer, start, I), generate(writer, start, I, use_cache=False))
-    alone = mine.writer(memory[1:], key_mask[1:])
+    alone = mine.decoder_for(memory[1:], key_mask[1:])
     assert torch.equal(beam_search(alone, start[:1], I, n_beams=1)[0], generate(writer, start, I)[1:])
     tokens, scores = beam_search(alone, start[:1], I, n_beams=3, length_penalty=0.0)
     log_p = alone(tokens[:, :-1]).log_softmax(-1).gather(-1, tokens[:, 1:, None]).sum((1, 2))
@@ -133,7 +133,7 @@ def mine():
 def test_step_by_step_equals_all_at_once(mine):
     token_ids, key_mask, decoder_ids = padded_source()
     full = mine(token_ids, decoder_ids, key_mask=key_mask)
-    writer = mine.writer(mine.encode(token_ids, key_mask=key_mask), key_mask)
+    writer = mine.decoder_for(mine.encode(token_ids, key_mask=key_mask), key_mask)
     for pieces in ([1] * I, [5, 1, I - 6]):
         caches = writer.new_caches(B, I)
         parts = [writer(piece, caches) for piece in decoder_ids.split(pieces, dim=1)]
@@ -145,7 +145,7 @@ def test_step_by_step_equals_all_at_once(mine):
 def test_several_sequences_share_a_memory_and_change_places_with_it(mine):
     token_ids, key_mask, decoder_ids = padded_source()
     memory = mine.encode(token_ids, key_mask=key_mask)
-    writer = mine.writer(memory, key_mask)
+    writer = mine.decoder_for(memory, key_mask)
     three_each = decoder_ids.repeat_interleave(3, 0)
     assert_close(writer(three_each), writer(decoder_ids).repeat_interleave(3, 0), atol=1e-12, rtol=0)
     caches = writer.new_caches(3 * B, I)
@@ -155,10 +155,10 @@ def test_several_sequences_share_a_memory_and_change_places_with_it(mine):
     rows = torch.tensor([5, 0, 3, 3, 1, 2]) // 3
     fresh = writer.new_caches(3 * B, I)
     fresh.reorder(torch.tensor([5, 0, 3, 3, 1, 2]))  # before the memory has been read
-    first = mine.writer(memory[rows], key_mask[rows])(three_each[:, :1])
+    first = mine.decoder_for(memory[rows], key_mask[rows])(three_each[:, :1])
     assert_close(writer(three_each[:, :1], fresh), first, atol=1e-12, rtol=0)
     mixed = torch.cat([decoder_ids[rows, :5], three_each[:, 5:6]], dim=1)
-    want = mine.writer(memory[rows], key_mask[rows])(mixed)[:, -1:]
+    want = mine.decoder_for(memory[rows], key_mask[rows])(mixed)[:, -1:]
     assert_close(got, want, atol=1e-12, rtol=0)
 
 
@@ -220,7 +220,7 @@ def test_bad_input_is_named(mine):
         mine.encode(token_ids.double())
     with pytest.raises(ValueError, match=r"key_mask must have shape \(2, 17\), got \(2, 16\)"):
         mine.encode(token_ids, key_mask=key_mask[:, 1:])
-    writer = mine.writer(mine.encode(token_ids, key_mask=key_mask), key_mask)
+    writer = mine.decoder_for(mine.encode(token_ids, key_mask=key_mask), key_mask)
     for call in (lambda: writer(decoder_ids[:1].repeat(3, 1)), lambda: writer.new_caches(1, I)):
         with pytest.raises(ValueError, match=r"batch \([13]\) must be a multiple of the memory's \(2\)"):
             call()

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from course.checks import raised
+from course.checks import exceptions
 
 __all__ = ["Exercise", "Feedback", "Mistake", "Trial", "examine"]
 
@@ -174,7 +174,7 @@ def _call(fn: Function, inputs: Inputs, trial: Trial) -> object:
     except NotImplementedError:
         raise _unfinished() from None
     except Exception as error:
-        text, hint = raised.told(fn, error)
+        text, hint = exceptions.describe(fn, error)
         message = f"your function raised {text} when called with {_called(trial)}. {hint}".strip()
         raise _NotRight("raises", message) from None
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from mha.blocks import EncoderBlock
 from mha.checkpoint import CheckpointViews, linear_views
-from mha.models.validation import check_config, check_ids
+from mha.validation import check_config, check_ids
 
 __all__ = ["Embeddings", "Encoder", "EncoderConfig", "MaskedLM"]
 

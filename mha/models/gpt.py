@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from mha.blocks import EncoderBlock
 from mha.cache import KVCache, LayerCaches
 from mha.checkpoint import CheckpointViews, linear_views
-from mha.models.validation import check_config, check_ids
 from mha.positions import LearnedPositions
 from mha.row_linear import linear
+from mha.validation import check_config, check_ids
 
 __all__ = ["GPT", "GPTConfig"]
 

@@ -70,8 +70,8 @@ class RelativeAttention(MultiHeadAttention):
         Raises:
             ValueError: a shape, dtype or device that does not fit.
         """
-        self._check(x, context)
-        q, k, v = self._project(x, context, None)  # (b, h, q, d), (b, h, j, d)
+        self.check_inputs(x, context)
+        q, k, v = self.project(x, context, None)  # (b, h, q, d), (b, h, j, d)
         r = split_heads(self.lag_keys(pairs.lag_vectors), self.n_heads)  # (2j - 1, m) -> (h, 2j - 1, d)
         bias = _look_up((q + self.lag_bias[:, None]) @ r.mT, pairs.lags)  # (b, h, q, 2j - 1) -> (b, h, q, j)
         if pairs.elsewhere is not None:

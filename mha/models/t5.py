@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from mha.blocks import DecoderBlock, EncoderBlock, FeedForward
 from mha.checkpoint import CheckpointViews, linear_views
 from mha.heads import MultiHeadAttention
-from mha.models.validation import check_ids, check_sizes
-from mha.models.writer import DecoderCaches, Writer
+from mha.models.bound_decoder import BoundDecoder, DecoderCaches
 from mha.positions import RelativeBias
+from mha.validation import check_ids, check_sizes
 
 __all__ = ["T5", "T5Config", "shift_right"]
 
@@ -88,9 +88,9 @@ class T5(nn.Module):
         Returns:
             logits (b, i, v).
         Raises:
-            As `encode` and `Writer` do.
+            As `encode` and `BoundDecoder` do.
         """
-        return self.writer(self.encode(token_ids, key_mask=key_mask), key_mask)(decoder_ids)
+        return self.decoder_for(self.encode(token_ids, key_mask=key_mask), key_mask)(decoder_ids)
 
     def encode(self, token_ids: Tensor, *, key_mask: Tensor | None = None) -> Tensor:
         """The memory that the decoder looks into.
@@ -111,9 +111,9 @@ class T5(nn.Module):
         memory: Tensor = stack.dropout(stack.norm(x))
         return memory
 
-    def writer(self, memory: Tensor, memory_key_mask: Tensor | None = None) -> Writer:
+    def decoder_for(self, memory: Tensor, memory_key_mask: Tensor | None = None) -> BoundDecoder:
         """The decoder bound to a memory (b, j, m) and what of it is real (b, j): a language model to generate with."""
-        return Writer(self._decode, self.decoder.blocks, memory, memory_key_mask)
+        return BoundDecoder(self._decode, self.decoder.blocks, memory, memory_key_mask)
 
     def checkpoint_views(self) -> CheckpointViews:
         """Where each tensor of transformers' T5ForConditionalGeneration belongs: views into the parameters."""

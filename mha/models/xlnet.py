@@ -14,7 +14,7 @@ from mha.blocks import FeedForward
 from mha.checkpoint import CheckpointViews, linear_views
 from mha.masks import combine_masks
 from mha.models.relative import Pairs, RelativeAttention, lag_vectors
-from mha.models.validation import check_config, check_ids
+from mha.validation import check_config, check_ids
 
 __all__ = ["XLNet", "XLNetBlock", "XLNetConfig", "permutation_masks"]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["told"]
+__all__ = ["describe"]
 
 Function = Callable[..., Any]
 Shape = tuple[int, ...]
@@ -36,7 +36,7 @@ HINTS = (
 )
 
 
-def told(fn: Function, error: Exception) -> tuple[str, str]:
+def describe(fn: Function, error: Exception) -> tuple[str, str]:
     """The exception, with the last line of the learner's source that led to it if there is one; and a hint or ""."""
     text = f"{type(error).__name__}: {error}".strip()
     line = _line(fn, error)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from mha.blocks import DecoderBlock
 from mha.cache import LayerCaches
 
-__all__ = ["DecoderCaches", "Writer"]
+__all__ = ["BoundDecoder", "DecoderCaches"]
 
 
 class Decode(Protocol):
@@ -22,7 +22,8 @@ class Decode(Protocol):
 
 
 class DecoderCaches:
-    """What a `Writer` keeps of the tokens so far: each block's keys and values, its own and the memory's; the memory.
+    """What a `BoundDecoder` keeps of the tokens so far: each block's keys and values, its own and the
+    memory's; the memory.
 
     Args:
         own: the caches of the self-attentions.  of_memory: those of the attentions to the memory.
@@ -48,7 +49,7 @@ class DecoderCaches:
         self.memory_key_mask = None if self.memory_key_mask is None else self.memory_key_mask[index]
 
 
-class Writer:
+class BoundDecoder:
     """A decoder bound to a memory: tokens so far in, logits of the next out.
 
     Args:

@@ -1,0 +1,155 @@
+"""What public functions ask of their arguments: one small vocabulary, so that one mistake gets one message.
+
+Each check names the argument as the caller wrote it, what it got and what it expected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import fields
+from numbers import Integral, Real
+from typing import Any
+
+import torch
+from torch import Tensor
+
+__all__ = [
+    "check_choice",
+    "check_config",
+    "check_ids",
+    "check_integer",
+    "check_number",
+    "check_sizes",
+    "check_texts",
+]
+
+
+def check_integer(name: str, value: object, *, at_least: int | None = None, at_most: int | None = None) -> int:
+    """The value as an int.
+
+    Raises:
+        TypeError: it is no integer; 3.0 and True are none.
+        ValueError: it lies outside the bounds.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"{name} must be an integer, got {_shown(value)}")
+    if (at_least is not None and value < at_least) or (at_most is not None and value > at_most):
+        raise ValueError(f"{name} ({value}) must be {_range(at_least, at_most)}")
+    return int(value)
+
+
+def check_number(
+    name: str,
+    value: object,
+    *,
+    above: float | None = None,
+    at_least: float | None = None,
+    below: float | None = None,
+    at_most: float | None = None,
+) -> float:
+    """The value as a float, which is finite.
+
+    Raises:
+        TypeError: it is no real number; True is none.
+        ValueError: it is NaN or infinite, or lies outside the bounds.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number, got {_shown(value)}")
+    number = float(value)
+    bounds = (("above", above), ("at least", at_least), ("below", below), ("at most", at_most))
+    wanted = " and ".join(f"{word} {bound}" for word, bound in bounds if bound is not None)
+    inside = (
+        (above is None or number > above)
+        and (at_least is None or number >= at_least)
+        and (below is None or number < below)
+        and (at_most is None or number <= at_most)
+    )
+    if not (inside and abs(number) < float("inf")):
+        raise ValueError(f"{name} ({value}) must be {wanted or 'finite'}")
+    return number
+
+
+def check_choice(name: str, value: object, choices: Collection[str]) -> None:
+    """Refuse a word that is none of the choices.
+
+    Raises:
+        ValueError: all choices are named.
+    """
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {_shown(value)}")
+
+
+def check_texts(name: str, texts: Iterable[str]) -> list[str]:
+    """The texts as a list: one string is not a list of its letters.
+
+    Raises:
+        TypeError: a single string, or an entry that is none.
+        ValueError: there are none.
+    """
+    if isinstance(texts, str):
+        raise TypeError(f"{name} must be several texts, got one string: write [text] for a single one")
+    listed = list(texts)
+    if not listed:
+        raise ValueError(f"{name} must hold at least one text, got none")
+    for text in listed:
+        if not isinstance(text, str):
+            raise TypeError(f"{name} must hold strings, got {_shown(text)} among them")
+    return listed
+
+
+def check_config(config: Any) -> None:
+    """`check_sizes`, and that the heads share d_model.
+
+    Args:
+        config: a dataclass of numbers, among them d_model, n_heads and dropout.
+    Raises:
+        ValueError: a size is not positive, n_heads does not divide d_model, or dropout leaves [0, 1).
+    """
+    check_sizes(config)
+    if config.d_model % config.n_heads:
+        raise ValueError(f"d_model ({config.d_model}) must be divisible by n_heads ({config.n_heads})")
+
+
+def check_sizes(config: Any) -> None:
+    """Refuse sizes that no model can have.
+
+    Args:
+        config: a dataclass of numbers, among them dropout.
+    Raises:
+        ValueError: a size is not positive, or dropout leaves [0, 1).
+    """
+    for field in fields(config):
+        value = getattr(config, field.name)
+        if field.name != "dropout" and not value > 0:
+            raise ValueError(f"{field.name} must be positive, got {value}")
+    if not 0.0 <= config.dropout < 1.0:
+        raise ValueError(f"dropout must be in [0, 1), got {config.dropout}")
+
+
+def check_ids(name: str, ids: Tensor, size: int) -> None:
+    """Refuse what an embedding of `size` rows would refuse late, or with an index error.
+
+    Args:
+        name: of the argument, for the message.  ids: what should be (b, i) integers in 0 … size - 1.
+    Raises:
+        TypeError: the ids are not integers.
+        ValueError: another number of axes, an empty one, or an id outside the table.
+    """
+    if ids.dtype not in (torch.int64, torch.int32):
+        raise TypeError(f"{name} must be int64 or int32, got {ids.dtype}")
+    if ids.dim() != 2 or 0 in ids.shape:
+        raise ValueError(f"{name} must have shape (b, i), none empty, got {tuple(ids.shape)}")
+    lowest, highest = (int(bound) for bound in ids.aminmax())
+    if lowest < 0 or highest >= size:
+        raise ValueError(f"{name} must lie between 0 and {size - 1}, got {lowest} to {highest}")
+
+
+def _range(at_least: int | None, at_most: int | None) -> str:
+    if at_most is None:
+        return f"at least {at_least}"
+    return f"at most {at_most}" if at_least is None else f"between {at_least} and {at_most}"
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return f"{text if len(text) <= 60 else text[:57] + '...'} ({type(value).__name__})"

@@ -1,0 +1,85 @@
+"""The vocabulary of refusals: what passes, what does not, and what is said."""
+
+import numpy as np
+import pytest
+import torch
+
+from mha.validation import check_choice, check_ids, check_integer, check_number, check_texts
+
+
+@pytest.mark.parametrize("value", [3, np.int64(3)])
+def test_integers_pass_as_int(value):
+    assert type(check_integer("n_heads", value, at_least=3, at_most=3)) is int
+
+
+@pytest.mark.parametrize("value", [3.0, True, "3", None, np.float64(3)])
+def test_what_is_no_integer_is_refused(value):
+    with pytest.raises(TypeError, match=r"n_heads must be an integer, got .*\("):
+        check_integer("n_heads", value)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "wanted"),
+    [
+        ({"at_least": 5}, "at least 5"),
+        ({"at_most": 1}, "at most 1"),
+        ({"at_least": 5, "at_most": 7}, "between 5 and 7"),
+    ],
+)
+def test_integers_out_of_bounds_are_refused(bounds, wanted):
+    with pytest.raises(ValueError, match=rf"window \(3\) must be {wanted}"):
+        check_integer("window", 3, **bounds)
+
+
+@pytest.mark.parametrize("value", [0.5, 1, np.float32(0.25), 0])
+def test_numbers_within_their_bounds_pass(value):
+    assert check_number("p", value, at_least=0, at_most=1) == float(value)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 0.0, -1, 1, 2])
+def test_numbers_out_of_bounds_or_not_finite_are_refused(value):
+    with pytest.raises(ValueError, match=r"top_p \(.*\) must be above 0 and below 1"):
+        check_number("top_p", value, above=0, below=1)
+
+
+@pytest.mark.parametrize("value", ["1", None, True, 1j])
+def test_what_is_no_number_is_refused(value):
+    with pytest.raises(TypeError, match=r"temperature must be a number, got"):
+        check_number("temperature", value)
+
+
+def test_an_unbounded_number_must_be_finite():
+    with pytest.raises(ValueError, match=r"scale \(inf\) must be finite"):
+        check_number("scale", float("inf"))
+
+
+def test_a_choice_is_one_of_them():
+    check_choice("pairing", "halves", ("interleaved", "halves"))
+    with pytest.raises(ValueError, match=r"pairing must be one of 'interleaved', 'halves', got 'half' \(str\)"):
+        check_choice("pairing", "half", ("interleaved", "halves"))
+
+
+def test_texts_are_several_strings():
+    assert check_texts("texts", (t for t in ("a", "b"))) == ["a", "b"]
+    with pytest.raises(TypeError, match=r"texts must be several texts, got one string: write \[text\]"):
+        check_texts("texts", "ab")
+    with pytest.raises(TypeError, match=r"texts must hold strings, got 3 \(int\) among them"):
+        check_texts("texts", ["a", 3])
+    with pytest.raises(ValueError, match="at least one text, got none"):
+        check_texts("texts", [])
+
+
+@pytest.mark.parametrize(
+    ("ids", "error", "match"),
+    [
+        (torch.zeros(2, 3), TypeError, r"token_ids must be int64 or int32, got torch.float32"),
+        (torch.zeros(3, dtype=torch.long), ValueError, r"token_ids must have shape \(b, i\), none empty, got \(3,\)"),
+        (torch.zeros(2, 0, dtype=torch.long), ValueError, r"none empty, got \(2, 0\)"),
+        (torch.tensor([[0, 7]]), ValueError, r"token_ids must lie between 0 and 6, got 0 to 7"),
+        (torch.tensor([[-1, 2]]), ValueError, r"token_ids must lie between 0 and 6, got -1 to 2"),
+    ],
+)
+def test_ids_outside_the_table_are_refused(ids, error, match):
+    check_ids("token_ids", torch.tensor([[0, 6]]), 7)
+    with pytest.raises(error, match=match):
+        check_ids("token_ids", ids, 7)
