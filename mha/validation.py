@@ -33,9 +33,10 @@ def check_integer(name: str, value: object, *, at_least: int | None = None, at_m
     """
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be an integer, got {_shown(value)}")
-    if (at_least is not None and value < at_least) or (at_most is not None and value > at_most):
-        raise ValueError(f"{name} ({value}) must be {_range(at_least, at_most)}")
-    return int(value)
+    number = int(value)
+    if (at_least is not None and number < at_least) or (at_most is not None and number > at_most):
+        raise ValueError(f"{name} ({number}) must be {_range(at_least, at_most)}")
+    return number
 
 
 def check_number(
