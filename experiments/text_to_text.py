@@ -6,8 +6,8 @@ Fixed before the full run, after pilots with seed 100, which is none of the five
 - The tasks: dates, amounts, prices and names of places, each into French, German and Polish (`mha.tasks.cldr`, which
   says what a held-out item asks for).
 - The models: a T5 of two blocks a side, 64 channels, four heads of 16, characters as tokens. "one for all" sees every
-  step `BATCH` pairs of each of the twelve tasks; "pre-trained" is the same, first trained on span corruption of names of
-  languages and currencies; "one for each" sees the pairs of one task alone.
+  step `BATCH` pairs of each of the twelve tasks; "pre-trained" is the same, first trained on span corruption of names
+  of languages and currencies; "one for each" sees the pairs of one task alone.
 - What is equal: for each task the pairs, in the same order (they follow from seed and task), so the tokens; the number
   of updates; the size of a model. What is not: twelve models have twelve times the parameters; one for all reads twelve
   times as many pairs for an update; pre-training comes on top. The learning rates are the pilots' best by exact match:
