@@ -1,8 +1,7 @@
-"""One thread a process, set before torch is imported, which the chapters' kernels inherit; and a real browser."""
+"""A real browser, for what only one can show."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -10,8 +9,6 @@ import pytest
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,43 @@
+"""Every notebook's cells as tests, their outputs compared by tools.comparison; and one thread a process.
+
+The comparison of nbval's own cells is exact, which no other processor passes. So `--nbval` stays off, and its file and
+cells are collected here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nbval.plugin import IPyNbCell, IPyNbFile
+
+from tools.comparison import output_differences
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported; the kernels inherit it
+
+
+class StoredCell(IPyNbCell):
+    """A code cell whose outputs must be the stored ones, and which must raise where it is marked to."""
+
+    def compare_outputs(self, test: list[Any], ref: list[Any], skip_compare: Any = None) -> bool:
+        self.comparison_traceback = output_differences(ref, test)
+        return not self.comparison_traceback
+
+    def runtest(self) -> None:
+        super().runtest()
+        if self.options["check_exception"] and not any(output.output_type == "error" for output in self.test_outputs):
+            self.raise_cell_error("Cell is marked to raise an exception and raised none")
+
+
+class StoredNotebook(IPyNbFile):
+    def collect(self) -> Iterator[StoredCell]:
+        for cell in super().collect():
+            shared = {name: getattr(cell, name) for name in ("name", "cell_num", "cell", "options")}
+            yield StoredCell.from_parent(self, **shared)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> StoredNotebook | None:
+    return StoredNotebook.from_parent(parent, path=file_path) if file_path.suffix == ".ipynb" else None
