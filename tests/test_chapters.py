@@ -16,7 +16,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from tools.colab import METADATA, colab_cell
 from tools.notebook_rules import problems
-from tools.notebooks import ROOT, notebook_paths, read, stable
+from tools.notebooks import ROOT, code_cells, notebook_paths, read, stable
 
 PATHS = notebook_paths()
 
@@ -69,6 +69,19 @@ def set_source(number: int, source: str) -> Callable[[NotebookNode], None]:
     return edit
 
 
+def add_cells_in_a_row(number: int) -> Callable[[NotebookNode], None]:
+    """Code cells before the first of the notebook, so that so many follow one another, words after them."""
+
+    def edit(notebook: NotebookNode) -> None:
+        added = [new_code_cell("y = 1") for _ in range(number)]
+        notebook.cells[3:3] = [*added, new_markdown_cell("Words.")]
+        for count, cell in enumerate(code_cells(notebook), 1):
+            cell.execution_count = count
+        notebook.metadata["mha"] = stable(copy.deepcopy(notebook)).metadata["mha"]
+
+    return edit
+
+
 def set_tags(number: int, *tags: str) -> Callable[[NotebookNode], None]:
     def edit(notebook: NotebookNode) -> None:
         code(notebook, number).metadata["tags"] = list(tags)
@@ -105,8 +118,9 @@ def set_alt(alt: str) -> Callable[[NotebookNode], None]:
     return lambda notebook: code(notebook, 3).metadata.mystnb.image.update(alt=alt)
 
 
-def drop_words(notebook: NotebookNode) -> None:
-    notebook.cells = [cell for cell in notebook.cells if cell.cell_type == "code" or cell.source == "# Title"]
+def ignored_call_without_output(notebook: NotebookNode) -> None:
+    set_source(5, "# NBVAL_IGNORE_OUTPUT\nshow(time())")(notebook)
+    code(notebook, 5).outputs = []
 
 
 def change_drawing(notebook: NotebookNode) -> None:
@@ -122,6 +136,7 @@ BROKEN = {
     "stderr": (set_outputs(2, text("1\n"), stderr()), "cell 2 wrote to stderr"),
     "stripped output": (set_outputs(2), "cell 2 shows something and has no output"),
     "stripped ignored output": (set_outputs(5), "cell 5 shows something and has no output"),
+    "ignored call without output": (ignored_call_without_output, "cell 5 shows something and has no output"),
     "empty output": (set_outputs(2, text("")), "cell 2 has an empty output"),
     "picture gone": (set_outputs(3), "cell 3 draws and has no picture"),
     "two pictures": (set_outputs(3, image(picture()), image(picture())), "cell 3 has 2 pictures"),
@@ -143,7 +158,8 @@ BROKEN = {
     "code changed": (lambda n: code(n, 2).update(source="x = 1\nprint(x)\nx  # two"), "source_hash"),
     "tag changed": (lambda n: code(n, 2).metadata.update(tags=["nbval-ignore-output"]), "source_hash"),
     "26 lines": (set_source(2, "x = 1\n" * 24 + "print(x)\nx"), "cell 2 has 26 lines"),
-    "no words between": (drop_words, "more than 3 code cells in a row"),
+    "four cells in a row": (add_cells_in_a_row(4), "more than 3 code cells in a row, the fourth begins: ['y = 1']"),
+    "five cells in a row": (add_cells_in_a_row(5), "more than 3 code cells in a row"),
     "home folder": (set_outputs(2, text("saved in /home/ada/run.json")), "cell 2 shows a path"),
     "the checkout": (set_outputs(2, text(f"in {ROOT}")), "cell 2 shows a path"),
     "a drive": (set_outputs(2, text(r"C:\Users\ada\run.json")), "cell 2 shows a path"),
@@ -165,6 +181,12 @@ def test_stored_notebook_keeps_the_rules(path):
 
 def test_a_whole_notebook_has_no_problems():
     assert problems(whole_notebook()) == []
+
+
+def test_three_code_cells_in_a_row_are_no_problem():
+    notebook = whole_notebook()
+    add_cells_in_a_row(3)(notebook)
+    assert problems(notebook) == []
 
 
 @pytest.mark.parametrize("case", BROKEN)
