@@ -2,6 +2,7 @@
 VENV := .venv
 PYTHON ?= $(or $(wildcard $(VENV)/bin/python),python3)
 JOBS ?= 2
+SEEDS ?= 1 2 3
 PORT ?= 8000
 RUN := $(VENV)/bin/python
 SET_UP := $(PYTHON) tools/environment.py $(if $(NEWEST),--newest)
@@ -10,7 +11,7 @@ HTML := _build/html
 # One thread a process: two chapters at once with two threads each slow one another.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help book html test execute check serve lint binder lock clean environment test-environment
+.PHONY: help book html test execute check shake serve lint binder lock clean environment test-environment
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,6 +27,9 @@ execute: environment ## run chapters anew in place (CHAPTERS="foundations/attent
 
 check: test-environment ## the rules for chapters, without running them
 	@$(RUN) -m tools.notebook_rules $(CHAPTERS)
+
+shake: test-environment ## chapters as on other processors: names cells that do not bear it (CHAPTERS=..., SEEDS="1 2 3")
+	@$(RUN) -m tools.shake $(CHAPTERS) --seeds $(SEEDS) --jobs $(JOBS)
 
 serve: ## show the built book on this machine (PORT=8000)
 	@$(RUN) -m http.server --bind 127.0.0.1 --directory $(HTML) $(PORT)

@@ -27,6 +27,8 @@ LONGEST_RUN = 3
 SHORTEST_ALT = 20
 DRAWERS = {"plt", "plots"}
 NOT_DRAWING = {"close", "get_cmap", "use_book_style"}
+SHAKE_EXACT = "shake-exact"  # the tag of a cell that tools/shake.py runs unshaken, and the key of its reason
+SHORTEST_REASON = 15
 FORBIDDEN = {"NBVAL_SKIP", "nbval-skip", "skip-execution"}
 PATHS = re.compile(r"(?<![\w/.])(/(home|root|Users|tmp|opt|usr|mnt|var)/\S+|[A-Z]:\\+\S+)|site-packages")
 
@@ -157,10 +159,18 @@ def markers_are_spelt_right(notebook: NotebookNode) -> Problems:
             spelling = difflib.get_close_matches(comment.upper().replace("-", "_"), comment_markers, cutoff=0.75)
             if spelling and (comment not in comment_markers or not line.strip().startswith("#")):
                 yield f"{place}: {line.strip()!r} is no marker; one stands on a line of its own: # {spelling[0]}"
-        for tag in set(tags(cell)) - set(metadata_tags):
-            spelling = difflib.get_close_matches(tag.lower().replace("_", "-"), metadata_tags, cutoff=0.75)
+        known = {*metadata_tags, SHAKE_EXACT}
+        for tag in set(tags(cell)) - known:
+            spelling = difflib.get_close_matches(tag.lower().replace("_", "-"), known, cutoff=0.75)
             if spelling:
-                yield f"{place}: the tag {tag!r} is none that nbval knows; it knows {spelling[0]!r}"
+                yield f"{place}: the tag {tag!r} is none that the tests know; they know {spelling[0]!r}"
+
+
+def exact_cells_say_why(notebook: NotebookNode) -> Problems:
+    for place, cell in numbered(notebook):
+        reason = str(cell.metadata.get(SHAKE_EXACT, ""))
+        if (SHAKE_EXACT in tags(cell)) != (len(reason) >= SHORTEST_REASON):
+            yield f"{place}: the tag and the reason {SHAKE_EXACT!r} go together (got {tags(cell)} and {reason!r})"
 
 
 def nothing_is_skipped(notebook: NotebookNode) -> Problems:
@@ -218,6 +228,7 @@ RULES: tuple[Callable[[NotebookNode], Problems], ...] = (
     drawings_are_there,
     pictures_have_alt_text,
     markers_are_spelt_right,
+    exact_cells_say_why,
     nothing_is_skipped,
     outputs_belong_to_code,
     cells_are_short,
