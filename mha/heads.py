@@ -175,7 +175,7 @@ class MultiHeadAttention(nn.Module):
             raise ValueError(f"x and context must agree in batch, got {x.shape[0]} and {context.shape[0]}")
 
     def project(self, x: Tensor, context: Tensor | None, cache: KVCache | None) -> tuple[Tensor, Tensor, Tensor]:
-        """q (b, h, i, d), k and v (b, g, j, d) rotated, with what the cache holds; the arguments are those of `forward`."""
+        """q (b, h, i, d), k and v (b, g, j, d) of `forward`'s arguments, rotated, with what the cache holds."""
         offset = cache.length if cache is not None and context is None else 0
         if context is None:
             q, k, v = self._split(self.qkv(x), self._widths)
