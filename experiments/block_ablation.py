@@ -29,15 +29,6 @@ from mha.blocks import EncoderBlock
 from mha.tasks.recall import Recall
 from mha.train import fit
 
-CODE = [
-    "experiments/results/block_rates.json",
-    "mha/attention.py",
-    "mha/blocks.py",
-    "mha/heads.py",
-    "mha/row_linear.py",
-    "mha/tasks/recall.py",
-    "mha/train.py",
-]
 DEPTHS = [2, 4, 8, 12]
 TASK = Recall(n_items=8, n_queries=4)
 D_MODEL, N_HEADS, D_FF = 32, 4, 64

@@ -5,15 +5,6 @@ from __future__ import annotations
 from experiments.block_ablation import SETTINGS, trained
 from experiments.runner import Row, main
 
-CODE = [
-    "experiments/block_ablation.py",
-    "mha/attention.py",
-    "mha/blocks.py",
-    "mha/heads.py",
-    "mha/row_linear.py",
-    "mha/tasks/recall.py",
-    "mha/train.py",
-]
 RATES = [1e-3, 3e-3, 1e-2]
 RUNS: list[Row] = [{**setting, "seed": 100, "lr": lr} for setting in SETTINGS for lr in RATES]
 

@@ -37,11 +37,6 @@ from mha.tasks.prose import english_prose
 from mha.text import pack, train_bpe
 from mha.train import fit
 
-CODE = [
-    *(f"mha/{name}.py" for name in ("attention", "blocks", "generate", "heads", "linear", "models/gpt")),
-    *(f"mha/{name}.py" for name in ("positions", "text", "train")),
-    *(f"mha/tasks/{name}.py" for name in ("docstrings", "prose")),
-]
 VOCAB_SIZE, LENGTH = 1024, 64
 CONFIG = GPTConfig(VOCAB_SIZE, d_model=128, n_layers=2, n_heads=4, d_ff=512, max_len=LENGTH)
 BATCH, STEPS, WARMUP, LR, WEIGHT_DECAY, EVERY = 16, 5600, 70, 2.5e-3, 0.1, 280

@@ -41,18 +41,6 @@ from mha.models.pretrained import encode, load_minilm
 from mha.tasks.scipy_areas import AREAS, Item, at_most, scipy_areas, split_by_module
 from mha.train import fit
 
-CODE = [
-    "mha/attention.py",
-    "mha/blocks.py",
-    "mha/heads.py",
-    "mha/row_linear.py",
-    "mha/masks.py",
-    "mha/models/bert.py",
-    "mha/models/pretrained.py",
-    "mha/tasks/docstrings.py",
-    "mha/tasks/scipy_areas.py",
-    "mha/train.py",
-]
 COUNTS = ["TF-IDF, words", "TF-IDF, characters", "TF-IDF, both"]
 FROZEN = ["frozen", "frozen, word vectors", "frozen, random weights"]
 TUNED = ["fine-tuned", "fine-tuned, random weights"]

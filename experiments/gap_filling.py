@@ -40,11 +40,6 @@ from mha.tasks.prose import english_prose
 from mha.text import SPECIAL, pack, train_wordpiece
 from mha.train import fit
 
-CODE = [
-    *(f"mha/models/{name}.py" for name in ("bert", "gpt", "ngram")),
-    *(f"mha/{name}.py" for name in ("attention", "blocks", "heads", "linear", "positions", "text", "train")),
-    *(f"mha/tasks/{name}.py" for name in ("docstrings", "masking", "prose")),
-]
 VOCAB_SIZE, LENGTH, N_GAPS = 1024, 32, 256
 SIZES = {"vocab_size": VOCAB_SIZE, "d_model": 64, "n_layers": 2, "n_heads": 4, "d_ff": 256, "max_len": LENGTH}
 BATCH, STEPS, WARMUP, WEIGHT_DECAY, EVERY = 128, 1000, 100, 0.01, 100

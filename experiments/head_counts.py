@@ -22,7 +22,6 @@ from mha.heads import MultiHeadAttention
 from mha.recording import record_attention
 from mha.train import fit
 
-CODE = ["mha/attention.py", "mha/heads.py", "mha/row_linear.py", "mha/recording.py", "mha/train.py"]
 N_NAMES, N_PAYLOADS, N_TOKENS, N_QUERIES = 16, 8, 8, 16
 D_MODEL, BATCH, STEPS, LR, N_TESTED = 32, 32, 500, 1e-2, 128
 HEADS, SEEDS, DONE = [1, 2, 4, 8, 16, 32], range(6), 0.95

@@ -21,7 +21,6 @@ from experiments.runner import Row, main
 from mha.attention import attention, fused_attention
 from mha.heads import MultiHeadAttention
 
-CODE = ["benchmarks/interleaved.py", "mha/attention.py", "mha/heads.py", "mha/row_linear.py"]
 D_MODEL, LENGTH, ROUNDS = 256, 256, 9
 HEADS = [1, 2, 4, 8, 16, 32, 64]
 

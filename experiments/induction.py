@@ -34,10 +34,6 @@ from mha.models.gpt import GPT, GPTConfig
 from mha.recording import record_attention
 from mha.train import fit
 
-CODE = [
-    "mha/models/gpt.py",
-    *(f"mha/{name}.py" for name in ("attention", "blocks", "heads", "linear", "positions", "recording", "train")),
-]
 N_SYMBOLS, LENGTH, SHORTEST, LONGEST, TESTED = 32, 32, 5, 12, 8
 N_FOLLOWERS = 4
 SIZES = {

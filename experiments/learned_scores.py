@@ -16,7 +16,6 @@ from experiments.runner import Row, main
 from mha.attention import attention
 from mha.train import fit
 
-CODE = ["mha/attention.py", "mha/masks.py", "mha/train.py"]
 SCALES = [0.003, 0.02, 0.1, 0.5, 2.0, 8.0, 32.0, 128.0]
 N_KNOWN, N_QUERIES, HEAD_DIM, STEPS, LR = 1000, 128, 16, 200, 1e-2
 

@@ -32,15 +32,6 @@ from mha.blocks import EncoderBlock
 from mha.tasks.recall import Recall
 from mha.train import fit
 
-CODE = [
-    "experiments/results/long_range_rates.json",
-    "mha/attention.py",
-    "mha/blocks.py",
-    "mha/heads.py",
-    "mha/row_linear.py",
-    "mha/tasks/recall.py",
-    "mha/train.py",
-]
 DISTANCES = [8, 32, 128, 256]
 TASKS = {1: Recall(n_items=1), 8: Recall(n_items=8, n_queries=4)}
 MODELS = ["attention", "GRU", "GRU, long gates", "convolution"]

@@ -5,15 +5,6 @@ from __future__ import annotations
 from experiments.long_range import MODELS, TASKS, trained
 from experiments.runner import Row, main
 
-CODE = [
-    "experiments/long_range.py",
-    "mha/attention.py",
-    "mha/blocks.py",
-    "mha/heads.py",
-    "mha/row_linear.py",
-    "mha/tasks/recall.py",
-    "mha/train.py",
-]
 RATES = [3e-3, 1e-2, 3e-2]
 RUNS: list[Row] = [
     {"model": model, "n_items": n_items, "distance": distance, "seed": 100, "lr": lr}

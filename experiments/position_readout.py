@@ -16,7 +16,6 @@ from experiments.runner import Row, main
 from mha.blocks import EncoderBlock
 from mha.train import fit
 
-CODE = ["mha/attention.py", "mha/blocks.py", "mha/heads.py", "mha/row_linear.py", "mha/train.py"]
 KINDS = ["causal, start token", "causal", "both ways, start token"]
 LENGTH, N_SYMBOLS, D_MODEL, N_HEADS = 32, 16, 32, 4
 BATCH, STEPS, LR, N_TESTED = 64, 300, 3e-3, 256

@@ -38,10 +38,6 @@ from mha.tasks.cldr import LANGUAGES, TASKS, Alphabet, Pair, prefix, task_pairs,
 from mha.tasks.span_corruption import corrupt_spans
 from mha.train import fit
 
-CODE = [
-    "mha/generate.py",
-    *("mha/models/t5.py", "mha/models/bound_decoder.py", "mha/tasks/cldr.py", "mha/tasks/span_corruption.py"),
-]
 SIZES = {"d_model": 64, "n_layers": 2, "n_heads": 4, "head_dim": 16, "d_ff": 256, "max_distance": 32}
 BATCH, STEPS, WARMUP = 32, 400, 80
 LR_SHARED, LR_PRE = 8e-3, 4e-3

@@ -22,7 +22,6 @@ from experiments.runner import Row, main
 from mha.attention import attention
 from mha.train import fit
 
-CODE = ["mha/attention.py", "mha/masks.py", "mha/train.py"]
 N_TOKENS = N_NAMES = 9
 N_PAYLOADS = 8
 FIELDS = {"name": slice(0, 9), "pointer": slice(9, 18), "payload": slice(18, 26)}

@@ -32,10 +32,6 @@ from mha.models.gpt import GPT, GPTConfig
 from mha.models.xlnet import XLNet, XLNetConfig
 from mha.train import fit
 
-CODE = [
-    *(f"mha/models/{name}.py" for name in ("bert", "gpt", "relative", "xlnet")),
-    *(f"mha/{name}.py" for name in ("attention", "blocks", "heads", "linear", "masks", "positions", "train")),
-]
 N_KNOWN, N_NAMES = 8, 4  # names there are, and names in a text
 N_SYMBOLS = 2 * N_KNOWN
 MASK_ID = N_SYMBOLS

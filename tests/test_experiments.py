@@ -1,119 +1,255 @@
-"""Stored results belong to the present code and settings, and an interrupted run loses nothing."""
+"""Stored results belong to the present code and settings, and a run that breaks off loses nothing."""
 
-import json
-import types
+import os
+import shutil
+import subprocess
+import sys
 
 import pytest
 
-from experiments import runner
+import experiments
+from experiments.runner import carry, experiment_names, load, main, provenance, stored
+from experiments.runner.stored import Journal
+
+SQUARES = """
+import os, signal, time
+from pathlib import Path
+from experiments.runner import RESULTS, main
+
+RUNS = [{"seed": seed} for seed in range(6)]
 
 
-@pytest.mark.parametrize("name", runner.experiment_names())
+def run(seed):
+    with open("ran", "a") as file:
+        print(seed, file=file)
+    if seed == 3:
+        break_off()
+    (RESULTS / "kept").write_text(str(seed))
+    return {"square": seed**2.0}
+
+
+def break_off():
+    pass
+
+
+if __name__ == "__main__":
+    main("squares")
+"""
+FAILS_ONCE = 'if Path("fails").exists():\n        raise OverflowError("three is too much")'
+SLEEPS = 'print("asleep", flush=True)\n    time.sleep(60)'
+
+
+@pytest.mark.parametrize("name", experiment_names())
 def test_stored_results_belong_to_the_present_code(name):
-    rows = runner.load(name)
+    rows = load(name)
     assert rows
     assert all("seed" in row for row in rows)
 
 
-@pytest.fixture
-def table(tmp_path, monkeypatch):
-    """A made-up experiment that counts its runs in a file."""
-    monkeypatch.setattr(runner, "RESULTS", tmp_path / "results")
-    code = tmp_path / "table.py"
-    code.write_text("x = 1")
-    runs = [{"seed": seed, "size": size} for seed in range(3) for size in (2, 5)]
-    module = types.SimpleNamespace(__file__=str(code), CODE=[], RUNS=runs)
-    monkeypatch.setattr(runner.importlib, "import_module", lambda name: module)
-    return module, code
+class Repository:
+    """A folder with the runner and one made-up experiment."""
 
+    def __init__(self, root):
+        self.root, self.code = root, root / "experiments" / "squares.py"
+        here = provenance.ROOT / "experiments"
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(here / "runner", root / "experiments" / "runner", ignore=ignored)
+        shutil.copy(here / "__init__.py", root / "experiments")
+        (root / "experiments" / "results").mkdir()
+        self.write(SQUARES)
 
-def store(rows, code_hash):
-    runner.RESULTS.mkdir()
-    stored = {"code_hash": code_hash, "rows": [{"settings": row, "result": {"value": 1.0}} for row in rows]}
-    (runner.RESULTS / "table.json").write_text(json.dumps(stored))
+    def write(self, source):
+        self.code.write_text(source, encoding="utf-8")
+        sys.modules.pop("experiments.squares", None)
 
+    def change(self, old, new):
+        source = self.code.read_text(encoding="utf-8")
+        assert old in source
+        self.write(source.replace(old, new))
 
-def test_load_refuses_what_is_not_the_present_table(table):
-    module, code = table
-    with pytest.raises(FileNotFoundError, match=r"table.json is not there. Run: python -m experiments.table"):
-        runner.load("table")
-    store(module.RUNS, runner.code_hash(module))
-    assert runner.load("table")[1] == {"seed": 0, "size": 5, "value": 1.0}
-    module.RUNS = [*module.RUNS, {"seed": 3, "size": 2}]
-    with pytest.raises(ValueError, match="other code or settings"):
-        runner.load("table")
-    module.RUNS = module.RUNS[:-1]
-    code.write_text("x = 2")
-    with pytest.raises(ValueError, match="other code or settings"):
-        runner.load("table")
+    def store(self, value=lambda seed: seed**2.0, n_rows=6):
+        rows = [{"settings": {"seed": seed}, "result": {"square": value(seed)}} for seed in range(n_rows)]
+        stored.write("squares", {"code_hash": self.hash(), "rows": rows})
 
+    def hash(self):
+        return provenance.code_hash("squares", [{"seed": seed} for seed in range(6)])
 
-def test_words_do_not_date_a_result_and_code_does(table):
-    module, code = table
-    code.write_text('"""What it does."""\n\nx = 1  # one\ny = "# no comment"\n')
-    stored = runner.code_hash(module)
-    code.write_text('"""What it really does,\nsaid better."""\nx = 1  # the first\n\n# y\ny = "# no comment"\n')
-    assert runner.code_hash(module) == stored
-    code.write_text('"""What it does."""\n\nx = 1  # one\ny = "# another string"\n')
-    assert runner.code_hash(module) != stored
+    def command(self, *arguments):
+        return subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=self.root,
+            env={**os.environ, "PYTHONPATH": str(self.root)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
+    def run(self, *arguments):
+        """The exit status and what was written to stderr."""
+        process = self.command("-m", "experiments.squares", *arguments)
+        words = process.communicate(timeout=100)[1]
+        return process.returncode, words
 
-def test_a_table_with_missing_runs_is_refused(table):
-    module, _ = table
-    store(module.RUNS[:4], runner.code_hash(module))
-    with pytest.raises(ValueError, match=r"lacks 2 of 6 runs. Run: python -m experiments.table"):
-        runner.load("table")
+    def ran(self):
+        return [int(line) for line in (self.root / "ran").read_text().split()]
 
-
-def test_an_interrupted_run_is_taken_up_and_other_code_starts_anew(table):
-    module, code = table
-    rows = [{"settings": s, "result": {"value": 7.0}, "code_hash": runner.code_hash(module)} for s in module.RUNS]
-    runner._unfinished("table").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert [row["result"]["value"] for row in runner.run_all("table", module, jobs=1)] == [7.0] * 6
-    code.write_text("x = 2")
-    assert runner._resume("table", runner.code_hash(module)) == {}
-
-
-class Inline:
-    """Stands for a process pool, without processes."""
-
-    def __init__(self, *args, **options):
-        self.map = map
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *args):
-        return False
+    def journal(self):
+        return self.root / "experiments" / "results" / "squares.unfinished.jsonl"
 
 
 @pytest.fixture
-def changed_table(table, monkeypatch):
-    """Stored results whose code has changed since."""
-    module, code = table
-    module.run = lambda seed, size: {"value": 1.0}
-    store(module.RUNS, runner.code_hash(module))
-    code.write_text("x = 2")
-    monkeypatch.setattr(runner, "ProcessPoolExecutor", Inline)
-    return module
+def squares(tmp_path, monkeypatch):
+    """The made-up repository, in whose place the functions of this process work too."""
+    repository = Repository(tmp_path)
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    monkeypatch.setattr(stored, "RESULTS", tmp_path / "experiments" / "results")
+    monkeypatch.setattr(experiments, "__path__", [*experiments.__path__, str(tmp_path / "experiments")])
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # which is told from the source by its second
+    yield repository
+    sys.modules.pop("experiments.squares", None)
 
 
-def test_results_that_come_out_the_same_are_carried_over(changed_table):
-    with pytest.raises(ValueError, match="other code or settings"):
-        runner.load("table")
-    runner.carry_over("table", 3)
-    assert len(runner.load("table")) == 6
-    (note,) = json.loads((runner.RESULTS / "table.json").read_text())["carried_over"]
-    assert len(note["rows"]) == 3
-    assert all(row in changed_table.RUNS for row in note["rows"])
+SQUARED = [{"seed": seed, "square": seed**2.0} for seed in range(6)]
+OTHER = "other code or settings than the present ones. Run: python -m experiments.squares"
 
 
-def test_a_result_that_comes_out_differently_is_not_carried_over(changed_table):
-    changed_table.run = lambda seed, size: {"value": 1.0 + 1e-12}
-    with pytest.raises(ValueError, match=r"table.json: the row \{'seed'.* came out differently: \{'value': 1.0000"):
-        runner.carry_over("table", 3)
-    with pytest.raises(ValueError, match="other code or settings"):
-        runner.load("table")
-    changed_table.RUNS = changed_table.RUNS[:-1]
+def test_load_refuses_what_is_not_the_present_table(squares):
+    with pytest.raises(FileNotFoundError, match=r"squares.json is not there. Run: python -m experiments.squares"):
+        load("squares")
+    squares.store()
+    assert load("squares") == SQUARED
+    squares.change("range(6)", "range(5)")
+    with pytest.raises(ValueError, match=OTHER):
+        load("squares")
+    squares.write(SQUARES.replace("seed**2.0", "seed**3.0"))
+    with pytest.raises(ValueError, match=OTHER):
+        load("squares")
+    squares.write(SQUARES)
+    squares.store(n_rows=4)
+    with pytest.raises(ValueError, match=r"lacks 2 of 6 runs. Run: python -m experiments.squares"):
+        load("squares")
+
+
+@pytest.mark.parametrize(
+    "damaged", ['{"code_hash": "x", "rows": [{"sett', '{"rows": []}', "[]", '{"code_hash": "", "rows": [1]}']
+)
+def test_a_damaged_results_file_is_named_with_its_remedy(squares, damaged):
+    path = stored.RESULTS / "squares.json"
+    path.write_text(damaged)
+    with pytest.raises(ValueError, match=r"squares.json is damaged .* git checkout .* python -m experiments.squares"):
+        load("squares")
+
+
+def test_results_are_replaced_whole_or_not_at_all(squares, monkeypatch):
+    squares.store()
+
+    def full_disk(path, text, encoding):
+        path.write_bytes(text.encode()[:20])
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(stored.Path, "write_text", full_disk)
+    with pytest.raises(OSError, match="no space"):
+        squares.store(value=lambda seed: 0)
+    assert load("squares") == SQUARED
+
+
+def test_a_half_written_last_line_is_passed_over_and_a_damaged_one_named(squares, capsys):
+    journal = Journal("squares", "this code")
+    for seed in range(4):
+        journal.add({"seed": seed}, {"result": {"square": 7.0}, "setting": {}})
+    Journal("squares", "other code").add({"seed": 4}, {"result": {"square": 8.0}, "setting": {}})
+    lines = journal.path.read_text().splitlines(keepends=True)
+    journal.path.write_text("".join([lines[0], lines[1][:30] + "\n", *lines[2:], lines[1][:30]]))
+    again = Journal("squares", "this code")
+    assert [row["settings"]["seed"] for row in again.rows.values()] == [0, 2, 3]
+    named = capsys.readouterr().err
+    assert "squares.unfinished.jsonl, line 2 is damaged; its row is run again" in named
+    assert named.count("damaged") == 1
+    again.add({"seed": 1}, {"result": {"square": 7.0}, "setting": {}})
+    assert len(Journal("squares", "this code").rows) == 4
+    assert [*Journal("squares", "other code").rows] == ['{"seed": 4}']
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("arguments", [["--jobs", "0"], ["--jobs=-1"], ["--jobs", "two"]])
+def test_jobs_below_one_are_refused(squares, arguments, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main("squares", arguments)
+    assert "argument --jobs: must be a whole number from 1 on, got" in capsys.readouterr().err
+
+
+def test_a_row_that_fails_keeps_the_others_and_is_run_alone_the_next_time(squares):
+    squares.change("pass", FAILS_ONCE)
+    (squares.root / "fails").touch()
+    status, words = squares.run("--jobs", "2")
+    assert status == 1
+    assert "squares: 1 of 6 runs failed:\n  {'seed': 3}: OverflowError: three is too much" in words
+    assert sorted(squares.ran()) == [0, 1, 2, 3, 4, 5]
+    assert not (stored.RESULTS / "squares.json").exists()
+    (squares.root / "fails").unlink()
+    assert squares.run("--jobs", "1")[0] == 0
+    assert squares.ran()[6:] == [3]
+    assert load("squares") == SQUARED
+    assert not squares.journal().exists()
+
+
+def test_workers_end_when_their_parent_is_killed(squares):
+    squares.change("if seed == 3", "if True")
+    squares.change("pass", SLEEPS)
+    process = squares.command("-m", "experiments.squares", "--jobs", "2")
+    assert [process.stdout.readline() for _ in range(2)] == ["asleep\n"] * 2
+    process.kill()
+    process.communicate(timeout=10)  # as long as a worker lives it holds its end of the pipe
+
+
+def test_results_that_come_out_the_same_are_carried_over(squares):
+    squares.store()
+    squares.change("seed**2.0", "float(seed * seed)")
+    with pytest.raises(ValueError, match=OTHER):
+        load("squares")
+    note = carry.carry_over("squares", 3)
+    assert len(note["rows"]) == len(note["seconds"]) == 3
+    assert stored.read("squares")["carried_over"] == [note]
+    assert load("squares") == SQUARED
+    assert not (stored.RESULTS / "kept").exists()  # what a run keeps, it kept elsewhere
+
+
+def test_a_result_that_comes_out_differently_is_not_carried_over(squares):
+    squares.store()
+    squares.change("seed**2.0", "seed**2.0 + 1e-12")
+    before = stored.read("squares")
+    with pytest.raises(
+        ValueError, match=r"squares.json: 1 of 1 rows came out differently:\n  \{'seed': 5\} gives \{'square': 25.0"
+    ):
+        carry.carry_over("squares", 1, only={"seed": 5})
+    assert stored.read("squares") == before
+
+
+def test_where_a_processor_rounds_otherwise_old_code_is_run_beside_new(squares):
+    squares.store(value=lambda seed: seed**2.0 + 1e-9)
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", str(squares.root)]
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    subprocess.run([*git, "add", "experiments"], check=True)
+    subprocess.run([*git, "commit", "--quiet", "-m", "Square"], check=True)
+    squares.change("seed**2.0", "float(seed * seed)")
+    with carry.revision_tree("HEAD") as since:
+        note = carry.carry_over("squares", 1, since=since, only={"seed": 5})
+    assert note["rows"] == [{"seed": 5}]
+    assert note["compared with"] == since[0]
+    assert load("squares")[5]["square"] == 25 + 1e-9
+    squares.change("float(seed * seed)", "seed**2.0 + 1e-9")  # as stored, but not what the old code gives here
+    with carry.revision_tree("HEAD") as since, pytest.raises(ValueError, match="1 of 1 rows came out differently"):
+        carry.carry_over("squares", 1, since=since)
+    with pytest.raises(ValueError, match=r"git rev-parse .* failed: no such revision"), carry.revision_tree("nowhere"):
+        pass
+
+
+def test_what_cannot_be_carried_over_is_refused_with_a_sentence(squares):
+    squares.store()
+    with pytest.raises(ValueError, match=r"rows \(7\) must be at most 6, which squares.json has"):
+        carry.carry_over("squares", 7)
+    with pytest.raises(ValueError, match=r"rows \(2\) must be at most 1, which squares.json has with \{'seed': 4\}"):
+        carry.carry_over("squares", 2, only={"seed": 4})
+    squares.change("range(6)", "range(5)")
     with pytest.raises(ValueError, match="other settings than the present ones"):
-        runner.carry_over("table", 3)
+        carry.carry_over("squares", 3)
