@@ -1,9 +1,11 @@
 """Stored results belong to the present code and settings, and a run that breaks off loses nothing."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -200,6 +202,42 @@ def test_workers_end_when_their_parent_is_killed(squares):
     assert [process.stdout.readline() for _ in range(2)] == ["asleep\n"] * 2
     process.kill()
     process.communicate(timeout=10)  # as long as a worker lives it holds its end of the pipe
+
+
+def test_rows_run_here_or_on_a_cluster(squares, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main("squares", ["--jobs", str(os.cpu_count()), "--scheduler", "tcp://127.0.0.1:8786"])
+    assert "not allowed with argument --jobs" in capsys.readouterr().err
+
+
+def dask(squares, *arguments):
+    return squares.command("-m", "distributed.cli." + arguments[0], *arguments[1:], "--scheduler-file", "cluster.json")
+
+
+def test_a_cluster_that_loses_a_worker_half_way_loses_no_row(squares):
+    """One of two workers is killed by its row, the first time that row runs; the other takes over what it had."""
+    squares.change(
+        "pass",
+        'if not Path("died").exists():\n        Path("died").touch()\n        os.kill(os.getpid(), signal.SIGKILL)',
+    )
+    started = [dask(squares, "dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")]
+    options = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1"]
+    started += [dask(squares, "dask_worker", *options) for _ in range(2)]
+    try:
+        while not (squares.root / "cluster.json").exists():
+            assert started[0].poll() is None
+            time.sleep(0.05)
+        address = json.loads((squares.root / "cluster.json").read_text())["address"]
+        status, words = squares.run("--scheduler", address)
+        assert status == 0, words
+        assert sorted(worker.poll() is None for worker in started[1:]) == [False, True]
+    finally:
+        for process in started:
+            process.kill()
+            process.communicate()
+    assert load("squares") == SQUARED
+    assert [row["settings"]["seed"] for row in stored.read("squares")["rows"]] == [*range(6)]
+    assert squares.ran().count(3) == 2
 
 
 def test_results_that_come_out_the_same_are_carried_over(squares):

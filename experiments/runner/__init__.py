@@ -1,4 +1,4 @@
-"""Run an experiment's table over the cores, resume where it was stopped, store the raw results.
+"""Run an experiment's table over the cores or a cluster, resume where it was stopped, store the raw results.
 
 An experiment module defines
 
@@ -8,7 +8,7 @@ An experiment module defines
 and ends in `if __name__ == "__main__": main("its name")`. A chapter reads the rows with `load("its name")`,
 in which each row is the settings of a run and what it measured.
 
-    python -m experiments.length_generalization [--jobs 2]
+    python -m experiments.length_generalization [--jobs 2 | --scheduler tcp://…]
 
 makes the table. Its results carry a hash of the code they came from (`experiments.runner.provenance`), and `load`
 refuses what other code made. Where code changed in a way that should change no result,

@@ -25,7 +25,7 @@ def main() -> None:
                 refused.append(f"{name} is not accepted: {error}")
                 tqdm.write(refused[-1])
     if refused:
-        sys.exit(f"{len(refused)} of {len(options.names)} tables are not accepted. Run them again.")
+        sys.exit(f"{len(refused)} of {len(options.names)} tables are not accepted; run again those whose rows differ.")
 
 
 def _carried(name: str, options: argparse.Namespace, since: carry.Revision | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import importlib.util
 import os
 import sys
 import time
@@ -48,8 +49,13 @@ def positive(text: str) -> int:
 
 def _options(name: str, arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(f"python -m experiments.{name}", description="Run what is not yet done; store it.")
-    parser.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, help="processes on this machine")
-    return parser.parse_args(arguments)
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--jobs", type=positive, help="processes on this machine; one a core if not given")
+    where.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster that runs the rows instead")
+    options = parser.parse_args(arguments)
+    if options.scheduler and importlib.util.find_spec("distributed") is None:
+        parser.error("--scheduler needs dask.distributed: pip install distributed")
+    return options
 
 
 def _run(name: str, runs: list[Row], journal: Journal, code: str, options: argparse.Namespace) -> dict[str, list[Row]]:
@@ -57,7 +63,9 @@ def _run(name: str, runs: list[Row], journal: Journal, code: str, options: argpa
     left = [settings for settings in runs if key(settings) not in journal.rows]
     failures = defaultdict(list)
     with tqdm(total=len(runs), initial=len(runs) - len(left), desc=name, unit="run") as progress:
-        for settings, outcome in measured(name, left, code, jobs=options.jobs):
+        for settings, outcome in measured(
+            name, left, code, jobs=options.jobs or os.cpu_count() or 1, scheduler=options.scheduler
+        ):
             if isinstance(outcome, Failure):
                 if outcome.error not in failures:
                     tqdm.write(outcome.trace, file=sys.stderr)

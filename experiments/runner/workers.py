@@ -1,4 +1,4 @@
-"""Measure rows in processes of this machine."""
+"""Measure rows in processes of this machine or of a Dask cluster."""
 
 from __future__ import annotations
 
@@ -32,15 +32,19 @@ class Failure:
     trace: str
 
 
-def measured(name: str, rows: Iterable[Row], code: str, *, jobs: int = 1) -> Iterator[tuple[Row, Row | Failure]]:
+def measured(
+    name: str, rows: Iterable[Row], code: str, *, jobs: int = 1, scheduler: str | None = None
+) -> Iterator[tuple[Row, Row | Failure]]:
     """Each row of experiment `name` with what it measured or why it could not, in the order in which they end.
 
     Args:
         rows: the settings of each.
         code: the hash of the code that shall measure; a worker with other code refuses.
         jobs: processes on this machine.
+        scheduler: the address of a Dask scheduler, whose workers measure instead. They import `experiments`, so start
+            them in the repository: `dask worker ADDRESS --nworkers 8 --nthreads 1`. Needs `distributed`.
     """
-    with _processes(jobs) as executor:
+    with _processes(jobs) if scheduler is None else _cluster(scheduler) as executor:
         futures = {executor.submit(measure, name, settings, code): settings for settings in rows}
         for future in as_completed(futures):
             yield futures[future], _outcome(future)
@@ -76,6 +80,18 @@ def _processes(jobs: int) -> Iterator[Executor]:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _cluster(address: str) -> Iterator[Executor]:
+    from distributed import Client
+
+    try:
+        cluster = Client(address, timeout=10)
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"no Dask scheduler answers at {address}: {error}") from error
+    with cluster as client:
+        yield client.get_executor(pure=False)  # a row is measured anew, whatever the cluster remembers
 
 
 def _end_with_parent() -> None:
