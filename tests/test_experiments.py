@@ -242,7 +242,7 @@ def test_a_cluster_that_loses_a_worker_half_way_loses_no_row(squares):
 
 def test_results_that_come_out_the_same_are_carried_over(squares):
     squares.store()
-    squares.change("seed**2.0", "float(seed * seed)")
+    squares.change("seed**2.0", 'float(seed * seed), "run_s": time.time()')
     with pytest.raises(ValueError, match=OTHER):
         load("squares")
     note = carry.carry_over("squares", 3)
