@@ -28,6 +28,8 @@ BAD_PAGE = """<!doctype html><html lang="en"><head><title>Bad</title></head><bod
 <a href="nowhere.html">a page that is not there</a><a href="good.html#nowhere">a place that is not there</a>
 <a href="https://example.invalid/">another host may be linked to</a><a href="good.html#here">a link that works</a>
 <span class="math">\\(x\\)</span><p style="color:#999;background:#aaa">hardly legible</p>
+<div class="highlight"><pre><span class="k">for</span> <span class="k">in</span>
+<span class="k" style="color:#bbb">pale</span></pre></div>
 <div style="width:3000px">too wide</div></main></body></html>"""
 
 
@@ -144,4 +146,5 @@ def test_a_bad_page_is_noticed(bad):
     assert visit.facts["beyond"] > 0
     rules = {line.split(":")[0] for line in visit.axe}
     assert {"color-contrast", "image-alt"} <= rules
+    assert any("pale" in line for line in visit.axe)  # the one piece of code that looks unlike the others
     assert broken_links(folder) == [f"index.html -> {t}" for t in ("missing.png", "nowhere.html", "good.html#nowhere")]
