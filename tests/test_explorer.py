@@ -591,8 +591,85 @@ def test_two_explorers_do_not_disturb_one_another(open_page):
     after = [read_maps(root)[0]["cells"] for root in roots]
     assert after[0] != before[0]
     assert after[1:] == before[1:]
-    assert page.locator("[data-live]").count() == 3
+    assert page.locator(".mx-controls").count() == 3
     assert page.locator(".mha-explorer [id]").count() == 0
+
+
+RUN_AGAIN = """html => {
+  const cell = document.querySelector("main > div");
+  cell.innerHTML = html;
+  for (const written of cell.querySelectorAll("script")) {
+    const script = document.createElement("script");
+    script.textContent = written.textContent;
+    written.replaceWith(script);
+  }
+  (window.roots ||= []).push(new WeakRef(cell.firstChild));
+}"""
+PIXEL = "document.querySelector('canvas').getContext('2d').getImageData(0, 0, 1, 1).data.join()"
+LIGHT_PIXEL, DARK_PIXEL = "243,249,252,255", "29,34,43,255"  # the faintest tone of each theme
+FAINT = np.eye(7)[[1, 0, 2, 3, 4, 5, 6]]  # whose first weight is zero
+
+
+def test_an_explorer_whose_cell_is_run_again_is_let_go(open_page):
+    explorer = explore(TOKENS, FAINT[None, None])
+    page = open_page(explorer)
+    for _ in range(3):
+        page.evaluate(RUN_AGAIN, explorer._repr_html_())
+        page.evaluate("new Promise(requestAnimationFrame)")
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    page.wait_for_function(f"{PIXEL} === '{DARK_PIXEL}'")  # the one that is there follows; the others say nothing
+    page.context.new_cdp_session(page).send("HeapProfiler.collectGarbage")
+    assert page.evaluate("roots.map(root => Boolean(root.deref()))") == [False, False, True]
+
+
+def test_an_explorer_that_is_taken_out_and_put_back_goes_on(open_page):
+    """JupyterLab takes cells that are scrolled away out of the page, and hides folded ones."""
+    page = open_page(explore(TOKENS, FAINT[None, None], focus=3))
+    status, words = page.get_by_role("status"), page.get_by_role("status").text_content()
+    for away, back in (("root.remove()", "home.append(root)"), ("home.hidden = true", "home.hidden = false")):
+        page.evaluate("window.root = document.querySelector('.mha-explorer'); window.home = root.parentNode")
+        page.evaluate(f"{away}; new Promise(done => setTimeout(done, 50))")
+        page.evaluate("document.documentElement.dataset.theme = 'dark'")
+        page.evaluate(f"{back}; new Promise(done => setTimeout(done, 50))")
+        page.wait_for_function(f"{PIXEL} === '{DARK_PIXEL}'")
+        assert status.text_content() == words
+        page.evaluate("document.documentElement.dataset.theme = 'light'")
+        page.wait_for_function(f"{PIXEL} === '{LIGHT_PIXEL}'")
+    page.keyboard.press("Escape")
+    assert "looks at" not in status.text_content()
+
+
+def test_a_saved_page_works_when_it_is_opened_again(open_page):
+    weights = random_weights(2, 3, 7, 7)
+    page = open_page(explore(TOKENS, weights, title="A cat"), explore(TOKENS, weights, title="A cat"))
+    page.get_by_label("Head", exact=True).first.select_option("2")
+    Path(page.url.removeprefix("file://")).write_text(page.content(), encoding="utf-8")
+    page.reload()
+    assert page.locator(".mx-title, .mx-controls, .mx-panels, .mx-static").count() == 2 * 3  # each part once, none dead
+    root = page.locator(".mha-explorer").first
+    assert read_maps(root)[0]["cells"] == np.rint(100 * weights[0, 0]).astype(int).tolist()
+    root.get_by_label("Head", exact=True).select_option("1")
+    assert read_maps(root)[0]["cells"] == np.rint(100 * weights[0, 1]).astype(int).tolist()
+
+
+def test_paper_is_light(open_page):
+    page = open_page(explore(TOKENS, FAINT[None, None]), dark=True)
+    page.wait_for_function(f"{PIXEL} === '{DARK_PIXEL}'")
+    page.emulate_media(media="print")
+    page.wait_for_function(f"{PIXEL} === '{LIGHT_PIXEL}'")
+    style = "(({backgroundColor, printColorAdjust}) => [backgroundColor, printColorAdjust])"
+    root = page.locator(".mha-explorer")
+    assert root.evaluate(f"root => {style}(getComputedStyle(root))") == ["rgb(255, 255, 255)", "exact"]
+
+
+def test_a_root_that_its_script_cannot_see_stays_readable(open_page):
+    page = open_page(explore(TOKENS, random_weights(1, 1, 7, 7)), javascript=True)
+    page.evaluate("root => root.attachShadow({mode: 'open'})", page.locator("main > div").element_handle())
+    inside = RUN_AGAIN.replace(
+        'document.querySelector("main > div")', 'document.querySelector("main > div").shadowRoot'
+    )
+    page.evaluate(inside, explore(TOKENS, FAINT[None, None])._repr_html_())
+    assert page.locator(".mx-static .mx-map").count() == 1
 
 
 def test_without_scripts_the_first_head_can_be_read(open_page):

@@ -1,7 +1,9 @@
 // The whole: what is chosen, and which parts follow from it.
 // The same explorer may stand twice on a page, so none has an id: each script takes the first root that waits for it.
-const root = document.querySelector(`.mha-explorer[data-key="${key}"]:not([data-live])`);
-root.dataset.live = "";
+// What marks a root as taken is no attribute, since a saved page would keep it and find every root taken.
+const root = [...document.querySelectorAll(`.mha-explorer[data-key="${key}"]`)].find((one) => !one.explorerIsLive);
+if (!root) return;
+root.explorerIsLive = true;
 const kinds = data.kinds.map(openKind);
 const state = {kind: 0, picks: data.picks, active: data.picks.length - 1, hide: false, pinned: null, hover: null, at: [1, 0]};
 if (data.focus !== null) state.pinned = {by: "row", row: data.focus, column: null};
@@ -186,16 +188,42 @@ body.addEventListener("click", (event) => {
   renderFocus();
 });
 // Escape lets go where the pointer or the keyboard is, and everywhere if the keyboard is nowhere.
-document.addEventListener("keydown", (event) => {
+function letGo(event) {
   if (event.key !== "Escape" || !(event.target === document.body || root.matches(":hover, :focus-within"))) return;
   Object.assign(state, {pinned: null, hover: null});
   renderFocus();
-}, true);
+}
 
-root.querySelector(".mx-static").replaceWith(controls, el("div", {class: "mx-top"}, maps, side), body);
+// What listens outside the root does so only while the root is on the page: a cell that is run again drops its output
+// without a word, and a notebook takes out what is scrolled away and puts it back later, perhaps in another theme.
+let listening = null;
+
+function listen() {
+  listening = new AbortController();
+  const signal = listening.signal;
+  document.addEventListener("keydown", letGo, {capture: true, signal});
+  for (const query of ["(prefers-color-scheme: dark)", "print"]) matchMedia(query).addEventListener("change", paint, {signal});
+  const themes = new MutationObserver(paint);
+  themes.observe(document.documentElement, {attributes: true, attributeFilter: ["data-theme"]});
+  themes.observe(document.body, {attributes: true, attributeFilter: ["data-jp-theme-light"]});
+  signal.addEventListener("abort", () => themes.disconnect());
+  paint();
+}
+
+// A root that is taken out or hidden loses its size, of which its own observer tells, and which needs no release.
+new ResizeObserver(() => {
+  const seen = root.getClientRects().length > 0;
+  if (seen && !listening) listen();
+  if (seen) layout();
+  else if (listening) {
+    listening.abort();
+    listening = null;
+  }
+}).observe(root);
+
+// A saved page has stored what stood here: nothing of it stays but the style, the title and the script.
+for (const part of [...root.children]) if (!part.matches("style, .mx-title, script")) part.remove();
+const live = document.createDocumentFragment();
+live.append(controls, el("div", {class: "mx-top"}, maps, side), body);
+root.insertBefore(live, root.querySelector(":scope > script"));
 render();
-new ResizeObserver(layout).observe(root);
-const themes = new MutationObserver(paint);
-themes.observe(document.documentElement, {attributes: true, attributeFilter: ["data-theme"]});
-themes.observe(document.body, {attributes: true, attributeFilter: ["data-jp-theme-light"]});
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
