@@ -21,13 +21,15 @@ SETTLED = """async theme => {
   await document.fonts.ready;
   await new Promise(done => setTimeout(done, 150));
 }"""
-# Nine tenths of axe's time went into the contrast of highlighted code: thousands of pieces in a dozen looks. One piece of
-# each look stays, whatever ground it stands on; the others become plain text of their block, which is judged too.
+# Nine tenths of axe's time went into the contrast of highlighted code, thousands of pieces in a dozen looks. One of
+# each look stays, on each ground it stands on; the others become plain text of their block, which is judged too.
 ONE_OF_EACH_LOOK = """() => {
   const seen = new Set(), alike = [];
   for (const block of document.querySelectorAll(".highlight pre")) {
     const grounds = [];
-    for (let up = block; up; up = up.parentElement) grounds.push(getComputedStyle(up).backgroundColor, up.style.cssText);
+    for (let up = block; up; up = up.parentElement) {
+      grounds.push(getComputedStyle(up).backgroundColor, up.style.cssText);
+    }
     for (const piece of block.querySelectorAll("span:not(:has(*))")) {
       const {color, backgroundColor, fontSize, fontWeight, opacity} = getComputedStyle(piece);
       const look = [piece.className, color, backgroundColor, fontSize, fontWeight, opacity, ...grounds].join();
