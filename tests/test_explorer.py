@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page
 
@@ -105,25 +106,56 @@ def test_wrong_weights_are_named(weights, message):
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "error", "message"),
     [
-        ({"layer": 2}, "layer and head must lie within 2 layers and 3 heads"),
-        ({"head": -1}, "layer and head must lie within"),
-        ({"compare": (0, 3)}, "compare must lie within"),
-        ({"compare": (0.5, 1)}, "compare must be two whole numbers"),
-        ({"focus": 7}, "focus must be a position from 0 to 6, got 7"),
-        ({"target_tokens": ["a"] * 6}, "each of 6 query tokens"),
+        ({"layer": 2}, ValueError, r"layer \(2\) must be between 0 and 1"),
+        ({"head": -1}, ValueError, r"head \(-1\) must be between 0 and 2"),
+        ({"layer": True}, TypeError, "layer must be an integer, got True"),
+        ({"head": 1.0}, TypeError, "head must be an integer, got 1.0"),
+        ({"compare": (0, 3)}, ValueError, r"compare\[1\] \(3\) must be between 0 and 2"),
+        ({"compare": (0.5, 1)}, TypeError, r"compare\[0\] must be an integer, got 0.5"),
+        ({"compare": 1}, TypeError, "compare must be two integers"),
+        ({"compare": (0, 1, 2)}, TypeError, "compare must be two integers"),
+        ({"focus": 7}, ValueError, r"focus \(7\) must be between 0 and 6"),
+        ({"focus": 1.5}, TypeError, "focus must be an integer, got 1.5"),
+        ({"title": 3}, TypeError, "title must be a string, got 3"),
+        ({"special_tokens": "[CLS]"}, TypeError, "special_tokens must be several texts, got one string"),
+        ({"special_tokens": [101]}, TypeError, "special_tokens must hold strings, got 101"),
+        ({"target_tokens": ["a"] * 6}, ValueError, "each of 6 query tokens"),
+        ({"target_tokens": "abcdefg"}, TypeError, "target_tokens must be several texts, got one string"),
     ],
 )
-def test_wrong_options_are_named(options, message):
-    with pytest.raises(ValueError, match=message):
+def test_wrong_options_are_named(options, error, message):
+    with pytest.raises(error, match=message):
         explore(TOKENS, random_weights(2, 3, 7, 7), **options)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (None, "weights must be an array, a tensor or a sequence of layers, got NoneType"),
+        (0.5, "weights must be an array, a tensor or a sequence of layers, got float"),
+        (np.eye(7, dtype=bool)[None, None], "weights: layer 0 must hold weights, got True and False"),
+        (np.eye(7)[None, None] + 0j, "weights: layer 0 must hold real numbers, got complex numbers"),
+        ([np.full((1, 7, 7), "0.5")], "weights: layer 0 must hold real numbers, got text"),
+        ([None], "weights: layer 0 must hold real numbers, got NoneType"),
+    ],
+)
+def test_what_is_no_weight_is_named(weights, message):
+    with pytest.raises(TypeError, match=message):
+        explore(TOKENS, weights)
+
+
+@pytest.mark.parametrize("tokens", [set(TOKENS), dict.fromkeys(TOKENS), None])
+def test_tokens_need_an_order(tokens):
+    with pytest.raises(TypeError, match="tokens must be a sequence of strings, got"):
+        explore(tokens, random_weights(1, 1, 6, 6))
 
 
 def test_wrong_tokens_are_named():
     with pytest.raises(TypeError, match="got one string"):
         explore("the cat", random_weights(1, 1, 7, 7))
-    with pytest.raises(TypeError, match=r"tokens\[1\] must be a string, got int"):
+    with pytest.raises(TypeError, match="tokens must hold strings, got 101"):
         explore(["a", 101], random_weights(1, 1, 2, 2))
     with pytest.raises(ValueError, match="1 to 128 tokens, got 129"):
         explore(["a"] * 129, random_weights(1, 1, 129, 129))
@@ -135,7 +167,6 @@ def test_wrong_tokens_are_named():
 
 
 def test_the_same_input_gives_the_same_bytes_in_every_form():
-    torch = pytest.importorskip("torch")
     weights = random_weights(2, 3, 7, 7)
     forms = [
         weights,
@@ -143,17 +174,21 @@ def test_the_same_input_gives_the_same_bytes_in_every_form():
         torch.from_numpy(weights).requires_grad_(),
         [layer[None] for layer in weights],
         {"layers.0": weights[0], "layers.1": weights[1]},
+        [list(torch.from_numpy(layer).requires_grad_()) for layer in weights],
         weights[:, None],
     ]
     pages = {explore(TOKENS, form)._repr_html_() for form in forms}
     assert len(pages) == 1
 
 
-def test_half_precision_and_fully_masked_rows_are_taken():
-    torch = pytest.importorskip("torch")
-    weights = random_weights(2, 3, 7, 7)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_and_fully_masked_rows_are_taken(dtype):
+    weights = random_weights(6, 12, 7, 7)
     weights[0, 1, 2] = 0
-    assert "Explorer" in repr(explore(TOKENS, torch.from_numpy(weights).to(torch.float16)))
+    recorded = torch.from_numpy(weights).to(dtype).requires_grad_()
+    assert explore(TOKENS, recorded).maps[0].weights.tolist() == recorded.tolist()
+    with pytest.raises(ValueError, match="must sum to 1"):
+        explore(TOKENS, (0.99 * torch.from_numpy(weights)).to(dtype))
 
 
 def test_the_plain_form_says_what_there_is():

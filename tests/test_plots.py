@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from itertools import combinations
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import torch
+from matplotlib.cbook import is_math_text
 from matplotlib.colors import to_rgb
 from scipy.stats import binom
 
@@ -84,19 +87,60 @@ def test_map_writes_no_numbers_into_many_cells():
     assert not plots.attention_map(np.full((11, 11), 1 / 11), labels, labels).texts
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+def test_map_takes_what_a_model_has_recorded(weights, dtype):
+    recorded = torch.tensor(weights, dtype=dtype, requires_grad=True)
+    for given in (recorded, list(recorded), [list(row) for row in recorded]):
+        drawn = plots.attention_map(given, ROWS, COLUMNS).images[0].get_array()
+        np.testing.assert_array_equal(drawn, recorded.detach().double().numpy())
+
+
+@pytest.mark.parametrize("token", ["$$", r"$\frac$", "from $5 to $6", r"\$", "_cat", "", "<b>&amp;", "a\nb"])
+def test_text_is_drawn_as_it_is(token):
+    ax = plots.attention_map(np.full((2, 2), 0.5), [token, "b"], ["a", token], title=token, colour_bar=token)
+    line = plots.spread(plt.subplots()[1], [1, 2], np.ones((2, 2)), f"line {token}")
+    legend = line.axes.legend().get_texts()[0]
+    for text in (ax.title if ax.get_title() else ax._left_title, ax.get_yticklabels()[0], ax.get_xticklabels()[1]):
+        assert text.get_text() == token
+        assert not (text.get_parse_math() and is_math_text(text.get_text()))
+    for text in (legend, ax.images[0].colorbar.ax.yaxis.label):
+        shown, is_math = text._preprocess_math(text.get_text())
+        assert (shown.removeprefix("line "), bool(is_math)) == (token, False)
+    for figure in (ax.figure, line.figure):
+        figure.savefig(io.BytesIO())
+
+
+def test_a_weight_beyond_the_darkest_colour_is_marked(weights):
+    assert plots.attention_map(weights, ROWS, COLUMNS, largest=0.1).images[0].colorbar.extend == "max"
+    assert plots.attention_map(weights, ROWS, COLUMNS, largest=1).images[0].colorbar.extend == "neither"
+
+
 @pytest.mark.parametrize(
-    ("changed", "match"),
+    ("changed", "error", "match"),
     [
-        ({"weights": np.ones((2, 3, 5))}, r"two axes \(i, j\).*\(2, 3, 5\)"),
-        ({"weights": np.ones((0, 5)), "row_labels": []}, "none empty"),
-        ({"row_labels": ["a"]}, r"row_labels must name 3 tokens.*got 1"),
-        ({"col_labels": ROWS}, r"col_labels must name 5 tokens.*got 3"),
-        ({"weights": np.full((3, 5), -1.0)}, "not the scores"),
-        ({"weights": np.full((3, 5), np.nan)}, "finite"),
+        ({"weights": np.ones((2, 3, 5))}, ValueError, r"two axes \(i, j\).*\(2, 3, 5\)"),
+        ({"weights": np.ones((3, 0))}, ValueError, "none empty"),
+        ({"row_labels": ["a"]}, ValueError, r"row_labels must name 3 tokens.*got 1"),
+        ({"col_labels": ROWS}, ValueError, r"col_labels must name 5 tokens.*got 3"),
+        ({"weights": np.full((3, 5), -1.0)}, ValueError, "not the scores"),
+        ({"weights": np.full((3, 5), np.nan)}, ValueError, "finite"),
+        ({"weights": [[1.0], [0.5, 0.5]]}, ValueError, "weights must be nested evenly"),
+        ({"weights": np.ones((3, 5), dtype=bool)}, TypeError, "weights must hold weights, got True and False"),
+        ({"weights": np.ones((3, 5)) + 1j}, TypeError, "weights must hold real numbers, got complex numbers"),
+        ({"weights": np.full((3, 5), "1")}, TypeError, "weights must hold real numbers, got text"),
+        ({"weights": None}, TypeError, "weights must hold real numbers, got NoneType"),
+        ({"row_labels": "abc"}, TypeError, "row_labels must be several texts, got one string"),
+        ({"col_labels": set("defgh")}, TypeError, "col_labels must be a sequence of strings, got set"),
+        ({"row_labels": [1, 2, 3]}, TypeError, "row_labels must hold strings, got 1"),
+        ({"largest": 0}, ValueError, r"largest \(0\) must be above 0"),
+        ({"largest": float("nan")}, ValueError, r"largest \(nan\)"),
+        ({"largest": "1"}, TypeError, "largest must be a number"),
+        ({"title": None}, TypeError, "title must be a string, got None"),
+        ({"ax": [1]}, TypeError, "ax must be one matplotlib Axes, got list"),
     ],
 )
-def test_map_refuses_what_does_not_fit(weights, changed, match):
-    with pytest.raises(ValueError, match=match):
+def test_map_refuses_what_does_not_fit(weights, changed, error, match):
+    with pytest.raises(error, match=match):
         plots.attention_map(**({"weights": weights, "row_labels": ROWS, "col_labels": COLUMNS} | changed))
 
 
@@ -121,16 +165,27 @@ def test_median_interval_is_the_narrowest_that_holds_95_percent(n_seeds):
 
 
 @pytest.mark.parametrize(
-    ("x", "values", "match"),
+    ("changed", "error", "match"),
     [
-        ([1, 2, 3], np.ones((5, 2)), r"\(5, 2\) and \(3,\)"),
-        ([1, 2, 3], np.ones(3), r"\(n_seeds, n\)"),
-        ([1, 2, 3], np.ones((1, 3)), "two seeds or more"),
+        ({"values": np.ones((5, 2))}, ValueError, r"\(5, 2\) and \(3,\)"),
+        ({"values": np.ones(3)}, ValueError, r"\(n_seeds, n\)"),
+        ({"values": np.ones((1, 3))}, ValueError, "two seeds or more"),
+        ({"values": np.full((2, 3), "1")}, TypeError, "values must hold real numbers, got text"),
+        ({"label": "_scaled"}, ValueError, "label must not begin with an underscore.*'_scaled'"),
+        ({"label": 7}, TypeError, "label must be a string, got 7"),
+        ({"ax": None}, TypeError, "ax must be one matplotlib Axes, got NoneType"),
     ],
 )
-def test_spread_refuses_what_does_not_fit(x, values, match):
-    with pytest.raises(ValueError, match=match):
-        plots.spread(plt.subplots()[1], x, values, "scaled")
+def test_spread_refuses_what_does_not_fit(changed, error, match):
+    right = {"ax": plt.subplots()[1], "x": [1, 2, 3], "values": np.ones((2, 3)), "label": "scaled"}
+    with pytest.raises(error, match=match):
+        plots.spread(**(right | changed))
+
+
+def test_spread_takes_tensors():
+    values = torch.tensor([[1.0, 2.0], [3.0, 4.0]], dtype=torch.bfloat16, requires_grad=True)
+    line = plots.spread(plt.subplots()[1], [1, 2], values, "scaled")
+    np.testing.assert_array_equal(line.get_ydata(), [2.0, 3.0])
 
 
 @pytest.mark.parametrize("kind", COLOUR_BLINDNESS)

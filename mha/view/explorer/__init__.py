@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-import numpy as np
-
+from mha.validation import check_integer, check_texts
 from mha.view.explorer.labelled_maps import LabelledMaps, read_maps
 from mha.view.explorer.markup import Opening, page_fragment
+from mha.view.values import check_text
 
 __all__ = ["SPECIAL_TOKENS", "Explorer", "explore"]
 
@@ -73,25 +73,29 @@ def explore(
     Raises:
         ValueError: tokens and weights disagree; a weight outside [0, 1] or not finite; a row that sums to neither 1 nor
             0; layer, head, compare or focus outside the maps; more than 128 tokens or a million weights.
-        TypeError: tokens are not strings.
+        TypeError: tokens, title or special_tokens are no strings; weights are no numbers, or a mask; layer, head,
+            compare or focus are no integers.
     """
     maps = read_maps(tokens, weights, target_tokens)
-    first = maps[0]
-    picks = [("layer and head", (layer, head))] + ([] if compare is None else [("compare", compare)])
-    for name, pick in picks:
-        _check_pick(name, pick, first)
-    if focus is not None and not 0 <= focus < len(first.queries):
-        raise ValueError(f"focus must be a position from 0 to {len(first.queries) - 1}, got {focus}")
-    opening = Opening(tuple(pick for _, pick in picks), focus, title)
-    return Explorer(maps, page_fragment(maps, opening, frozenset(special_tokens)))
+    picks = [_check_pick(("layer", "head"), (layer, head), maps[0])]
+    if compare is not None:
+        if not isinstance(compare, Sequence) or len(compare) != 2:
+            raise TypeError(f"compare must be two integers, (layer, head), got {compare!r}")
+        picks.append(_check_pick(("compare[0]", "compare[1]"), compare, maps[0]))
+    if focus is not None:
+        focus = check_integer("focus", focus, at_least=0, at_most=len(maps[0].queries) - 1)
+    if title is not None:
+        check_text("title", title)
+    special = frozenset(check_texts("special_tokens", special_tokens) if special_tokens else ())
+    return Explorer(maps, page_fragment(maps, Opening(tuple(picks), focus, title), special))
 
 
-def _check_pick(name: str, pick: tuple[int, int], maps: LabelledMaps) -> None:
-    n_layers, n_heads = maps.weights.shape[:2]
-    if len(pick) != 2 or not all(isinstance(number, (int, np.integer)) for number in pick):
-        raise ValueError(f"{name} must be two whole numbers, a layer and a head, got {pick!r}")
-    if not (0 <= pick[0] < n_layers and 0 <= pick[1] < n_heads):
-        raise ValueError(f"{name} must lie within {n_layers} layers and {n_heads} heads, counted from 0, got {pick}")
+def _check_pick(names: tuple[str, str], pick: Sequence[int], maps: LabelledMaps) -> tuple[int, int]:
+    layer, head = (
+        check_integer(name, number, at_least=0, at_most=size - 1)
+        for name, number, size in zip(names, pick, maps.weights.shape, strict=False)
+    )
+    return layer, head
 
 
 def _describe(maps: LabelledMaps) -> str:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mha.view.values import rounding, to_labels, to_weights
+
 __all__ = ["KINDS", "LabelledMaps", "read_maps"]
 
 KINDS = ("encoder", "decoder", "cross")
 MOST_TOKENS = 128
 MOST_WEIGHTS = 1_000_000
-TOLERANCE = 1e-3  # of a row's sum: the precision of what is shown, and float16's rounding of a row stays below it
+TOLERANCE = 1e-3  # of a row's sum: the precision of what is shown; bfloat16 is coarser and gets its own
 
 
 @dataclass(frozen=True)
@@ -55,35 +57,37 @@ def read_maps(tokens: Sequence[str], weights: Any, target_tokens: Sequence[str] 
 
 
 def _read_tokens(name: str, tokens: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(tokens, str):
-        raise TypeError(f"{name} must be a sequence of strings, got one string: split it with the model's tokenizer")
-    tokens = tuple(tokens)
-    for position, token in enumerate(tokens):
-        if not isinstance(token, str):
-            raise TypeError(f"{name}[{position}] must be a string, got {type(token).__name__}")
-    if not 1 <= len(tokens) <= MOST_TOKENS:
-        raise ValueError(f"{name} must hold 1 to {MOST_TOKENS} tokens, got {len(tokens)}")
-    return tokens
+    read = tuple(to_labels(name, tokens))
+    if len(read) > MOST_TOKENS:
+        raise ValueError(f"{name} must hold 1 to {MOST_TOKENS} tokens, got {len(read)}")
+    return read
 
 
 def _maps_of_kind(kind: str, source: tuple[str, ...], target: tuple[str, ...], given: Any) -> LabelledMaps:
     queries = target if kind in ("decoder", "cross") else source
     keys = target if kind == "decoder" else source
     where = "weights" if kind == "self" else f"{kind} weights"
-    weights = _stack_layers(where, given)
+    layers = _layers(where, given)
+    weights = _stack_layers(where, layers)
     if weights.shape[2:] != (len(queries), len(keys)):
         rows, columns = weights.shape[2:]
         raise ValueError(
             f"{where} must have one row for each of {len(queries)} query tokens and one column for each of {len(keys)} "
             f"key tokens, got maps of {rows} x {columns}"
         )
-    _check_rows(where, weights)
+    _check_rows(where, weights, max(TOLERANCE, rounding(layers)))
     return LabelledMaps(kind, queries, keys, np.clip(weights, 0.0, 1.0))
 
 
-def _stack_layers(where: str, given: Any) -> NDArray[np.float64]:
+def _layers(where: str, given: Any) -> list[Any]:
+    if not isinstance(given, Iterable) or isinstance(given, str):
+        raise TypeError(f"{where} must be an array, a tensor or a sequence of layers, got {type(given).__name__}")
+    return list(given.values() if isinstance(given, Mapping) else given)
+
+
+def _stack_layers(where: str, given: list[Any]) -> NDArray[np.float64]:
     """Layers of (h, i, j), or (1, h, i, j), to (n_layers, h, i, j)."""
-    layers = [_to_numpy(layer) for layer in (given.values() if isinstance(given, Mapping) else given)]
+    layers = [to_weights(f"{where}: layer {number}", layer) for number, layer in enumerate(given)]
     if not layers:
         raise ValueError(f"{where} must hold at least one layer, got none")
     for number, layer in enumerate(layers):
@@ -100,15 +104,9 @@ def _stack_layers(where: str, given: Any) -> NDArray[np.float64]:
     return np.stack(layers)
 
 
-def _to_numpy(layer: Any) -> NDArray[np.float64]:
-    if hasattr(layer, "detach"):  # a torch tensor, on any device and of any dtype, without importing torch
-        layer = layer.detach().cpu().double().numpy()
-    return np.asarray(layer, dtype=np.float64)
-
-
-def _check_rows(where: str, weights: NDArray[np.float64]) -> None:
+def _check_rows(where: str, weights: NDArray[np.float64], tolerance: float) -> None:
     """Weights are finite, in [0, 1], and each row sums to 1, or to 0 where everything is masked."""
-    inside = np.isfinite(weights) & (weights >= -TOLERANCE) & (weights <= 1 + TOLERANCE)
+    inside = np.isfinite(weights) & (weights >= -tolerance) & (weights <= 1 + tolerance)
     if not inside.all():
         layer, head, row, column = np.argwhere(~inside)[0]
         raise ValueError(
@@ -116,7 +114,7 @@ def _check_rows(where: str, weights: NDArray[np.float64]) -> None:
             f"got {weights[layer, head, row, column]} in column {column}"
         )
     sums = weights.sum(axis=-1)
-    wrong = (np.abs(sums - 1) > TOLERANCE) & (np.abs(sums) > TOLERANCE)
+    wrong = (np.abs(sums - 1) > tolerance) & (np.abs(sums) > tolerance)
     if wrong.any():
         layer, head, row = np.argwhere(wrong)[0]
         raise ValueError(
