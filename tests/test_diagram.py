@@ -1,5 +1,6 @@
 """What is recorded of a model is what it does, and what is drawn is what was recorded."""
 
+import io
 from itertools import pairwise
 
 import matplotlib.pyplot as plt
@@ -105,6 +106,160 @@ def test_a_model_that_cannot_be_followed_is_refused():
         record_flow(Pair(), X)
     with pytest.raises(ValueError, match="made of its inputs"):
         record_flow(Constant(), X)
+
+
+class InPlace(nn.Module):
+    """A residual block, its sum written into what `write` says."""
+
+    def __init__(self, write):
+        super().__init__()
+        self.inner, self.norm, self.write = nn.Linear(12, 12), nn.LayerNorm(12), write
+
+    def forward(self, x):
+        return self.norm(self.write(x, self.inner))
+
+
+def onto_update(x, inner):
+    y = inner(x)
+    y += x
+    return y
+
+
+def onto_stream(x, inner):
+    x = x.clone()
+    x += inner(x)
+    return x
+
+
+def onto_given(x, inner):
+    out = torch.empty_like(x)
+    torch.add(x, inner(x), out=out)
+    return out
+
+
+def onto_recorded(x, inner):
+    y = inner(x)
+    torch.add(x, y, out=y)
+    return y
+
+
+def through_a_view(x, inner):
+    y = inner(x)
+    y.view(-1).add_(x.reshape(-1))
+    return y
+
+
+@pytest.mark.parametrize(
+    ("write", "start", "steps"),
+    [
+        (lambda x, inner: x + inner(x), "x", ["inner", "sum"]),
+        (lambda x, inner: inner(x).add_(x), "x", ["inner", "sum"]),
+        (lambda x, inner: torch.add(x, inner(x), alpha=0.5), "x", ["inner", "sum"]),
+        (lambda x, inner: x.add_(inner(x)), "x", ["inner", "sum"]),
+        (onto_update, "x", ["inner", "sum"]),
+        (onto_stream, "clone", ["clone", "inner", "sum"]),
+        (onto_given, "x", ["inner", "sum"]),
+        (onto_recorded, "x", ["inner", "sum"]),
+        (through_a_view, "reshape", ["inner", "view", "reshape", "sum"]),
+    ],
+)
+def test_a_sum_is_seen_wherever_it_is_written(write, start, steps):
+    flow = record_flow(InPlace(write), X.clone())
+    assert [node.name for node in flow.nodes] == ["x", *steps, "norm", "out"]
+    assert flow.sources("norm") == ["sum"]
+    assert set(flow.sources("sum")) == {start, "view" if "view" in steps else "inner"}
+
+
+def test_a_scaled_sum_says_so():
+    flow = record_flow(InPlace(lambda x, inner: x.add(inner(x), alpha=0.5)), X)
+    assert [node.label for node in flow.nodes if node.kind == "sum"] == ["+ 0.5 ×"]
+    assert flow.residuals() == [("x", "sum")]
+
+
+def test_other_changes_in_place_are_steps_too():
+    def overwrite(x, inner):
+        y = inner(x)
+        y[:, 0] = x[:, 0]
+        y.mul_(2)
+        return nn.functional.relu(y, inplace=True)
+
+    flow = record_flow(InPlace(overwrite), X)
+    assert [node.name for node in flow.nodes] == ["x", "inner", "getitem", "setitem", "mul", "relu", "norm", "out"]
+    assert set(flow.sources("setitem")) == {"inner", "getitem"}
+    assert flow.sources("mul") == ["setitem"]
+
+
+def test_a_module_that_writes_into_what_it_is_given_has_made_it():
+    class Adds(nn.Module):
+        def forward(self, x):
+            x += 1
+            return x.sum()
+
+    model = InPlace(lambda x, inner: (model.adds(x), x)[1])
+    model.adds = Adds()
+    assert record_flow(model, X.clone()).sources("norm") == ["adds"]
+
+
+def test_parts_of_one_memory_are_told_apart():
+    def halves(x, inner):
+        first, second = inner(x).chunk(2, dim=-1)
+        first += 1
+        return torch.cat([second, x[..., :6]], dim=-1)
+
+    flow = record_flow(InPlace(halves), X)
+    assert set(flow.sources("cat")) == {"chunk", "getitem"}
+
+
+def test_dropout_as_a_function_is_no_step():
+    flow = record_flow(InPlace(lambda x, inner: x + nn.functional.dropout(inner(x), 0.5)), X)
+    assert [node.name for node in flow.nodes] == ["x", "inner", "sum", "norm", "out"]
+
+
+def test_a_compiled_module_is_one_step_and_a_compiled_model_itself():
+    plain = InPlace(lambda x, inner: x + inner(x))
+    expected = record_flow(plain, X)
+    assert record_flow(torch.compile(plain, backend="eager"), X) == expected
+    plain.inner = torch.compile(plain.inner, backend="eager")
+    assert record_flow(plain, X) == expected
+
+
+def test_autocast_changes_no_flow():
+    plain = InPlace(onto_update)
+    expected = record_flow(plain, X)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert record_flow(plain, X) == expected
+
+
+def test_inputs_are_found_in_lists_and_under_one_name():
+    class Many(nn.Module):
+        def forward(self, *parts, scale=None):
+            return parts[0] + parts[1] * scale
+
+    flow = record_flow(Many(), X, X + 1, scale=torch.tensor(2.0))
+    assert [node.name for node in flow.nodes] == ["parts", "scale", "mul", "sum", "out"]
+    attention = nn.MultiheadAttention(12, 3, batch_first=True)
+    with pytest.raises(TypeError, match="must return one tensor, got tuple"):
+        record_flow(attention, X, X, X)
+
+
+def test_what_cannot_be_recorded_is_named():
+    with pytest.raises(TypeError, match=r"model must be an nn\.Module, got function"):
+        record_flow(onto_update, X)
+    with pytest.raises(TypeError, match="opened must be types of module, got 'blocks'"):
+        record_flow(Chain(), X, opened="blocks")
+    with torch.inference_mode(), pytest.raises(ValueError, match="x must be no inference tensor"):
+        record_flow(Chain(), X + 0)
+    with pytest.raises(TypeError, match="ax must be one matplotlib Axes, got NoneType"):
+        draw_flow(record_flow(Chain(), X), None)
+
+
+def test_names_are_drawn_as_they_are():
+    model = nn.Sequential()
+    model.add_module("$x$", nn.Linear(12, 12))
+    ax = draw_flow(record_flow(model, X), plt.figure().subplots(), title="$$")
+    ax.figure.savefig(io.BytesIO())
+    assert not any(text.get_parse_math() for text in (*ax.texts, ax.title) if "$" in text.get_text())
+    plt.close(ax.figure)
 
 
 def drawn(flow: Flow):
