@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -19,6 +20,7 @@ from course.claims import MIME_TYPE, Claim, read_claims
 ROOT = Path(__file__).resolve().parent.parent
 GITHUB = hosting.Hosting("https://github.com/owner/name", "github")
 GITLAB = hosting.Hosting("https://gitlab.com/owner/name", "gitlab")
+SUBGROUP = hosting.Hosting("https://gitlab.com/group/subgroup/name", "gitlab")
 CHAPTER = "foundations/multi_head"
 
 
@@ -38,7 +40,25 @@ CHAPTER = "foundations/multi_head"
         ("git@gitlab.com:owner/name.git", GITLAB),
         ("https://gitlab.com/owner/name.git\n", GITLAB),
         ("https://github.com/owner/na.me-1_2.git", hosting.Hosting("https://github.com/owner/na.me-1_2", "github")),
-        ("https://gitlab.com/group/subgroup/name.git", None),
+        ("https://gitlab.com/group/subgroup/name.git", SUBGROUP),
+        ("git@gitlab.com:group/subgroup/name.git", SUBGROUP),
+        ("ssh://git@altssh.gitlab.com:443/owner/name.git", GITLAB),
+        ("ssh://git@ssh.github.com:443/owner/name.git", GITHUB),
+        ("ssh://github.com/owner/name", GITHUB),
+        ("git+ssh://git@github.com/owner/name.git", GITHUB),
+        ("github.com:owner/name.git", GITHUB),
+        ("git@github.com:/owner/name.git", GITHUB),
+        ("HTTPS://GitHub.com/owner/name.git/", GITHUB),
+        ("https://www.github.com/owner/name", GITHUB),
+        ("https://github.com:443/owner/name.git", GITHUB),
+        ("https://x-access-token:ghs_se@cret@github.com/owner/name.git", GITHUB),
+        ("https://oauth2:glpat-secret@gitlab.com/owner/name", GITLAB),
+        ("https://github.com/owner/name/tree/main", None),
+        ("https://github.com/../name", None),
+        ("https://github.com/owner/name?token=secret", None),
+        ("https://github.com@git.example.org/owner/name", None),
+        ("git@git.example.org:github.com/owner/name", None),
+        ("file:///srv/github.com/owner/name", None),
         ("https://git.example.org/owner/name.git", None),
         ("https://github.com.example.org/owner/name.git", None),
         ("https://github.com/owner", None),
@@ -53,9 +73,13 @@ def test_remote_tells_where_the_book_is_hosted(remote, expected):
     assert hosting.parse_remote(remote) == expected
 
 
+# What another machine's CI may have set; these tests set their own.
+OF_THE_BUILD = ("MHA_REPOSITORY", "MHA_BRANCH", "GIT_DIR", "GITHUB_REPOSITORY", "CI_PROJECT_PATH")
+
+
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
-    for name in ("MHA_REPOSITORY", "MHA_BRANCH", "GIT_DIR"):
+    for name in OF_THE_BUILD:
         monkeypatch.delenv(name, raising=False)
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
     return tmp_path
@@ -72,20 +96,92 @@ def test_hosting_is_found_in_the_remote_and_the_environment_overrules_it(reposit
 
 
 def test_branch_is_the_default_of_the_remote_else_main(repository, monkeypatch):
-    assert hosting.find_branch(repository) == "main"
+    assert hosting.find_branch(repository, GITHUB) == "main"
     head = "refs/remotes/origin/HEAD"
     subprocess.run(["git", "symbolic-ref", head, "refs/remotes/origin/trunk"], cwd=repository, check=True)
-    assert hosting.find_branch(repository) == "trunk"
+    assert hosting.find_branch(repository, GITHUB) == "trunk"
     monkeypatch.setenv("MHA_BRANCH", "spring")
-    assert hosting.find_branch(repository) == "spring"
+    assert hosting.find_branch(repository, GITHUB) == "spring"
+
+
+def test_a_checkout_without_a_default_branch_opens_what_it_follows(repository, tmp_path_factory):
+    """As actions/checkout leaves it: one branch, fetched, followed; no refs/remotes/origin/HEAD."""
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "x"], cwd=repository, check=True)
+    subprocess.run([*git, "branch", "-M", "spring/term"], cwd=repository, check=True)
+    checkout = tmp_path_factory.mktemp("checkout")
+    for command in (
+        ["init", "-q"],
+        ["remote", "add", "origin", str(repository)],
+        ["fetch", "-q", "origin"],
+        ["checkout", "-q", "-B", "spring/term", "origin/spring/term"],
+    ):
+        subprocess.run([*git, *command], cwd=checkout, check=True)
+    subprocess.run([*git, "remote", "set-head", "origin", "--delete"], cwd=checkout, check=False, capture_output=True)
+    assert hosting.find_branch(checkout, GITHUB) == "spring/term"
+    subprocess.run([*git, "checkout", "-q", "--detach"], cwd=checkout, check=True)
+    assert hosting.find_branch(checkout, GITHUB) == "main"
+
+
+GITHUB_CI = {"GITHUB_REPOSITORY": "Owner/name", "GITHUB_REF_TYPE": "branch", "GITHUB_REF": "refs/heads/spring"}
+PULL_REQUEST = {"GITHUB_REF": "refs/pull/5/merge", "GITHUB_REF_NAME": "5/merge", "GITHUB_BASE_REF": "trunk"}
+GITLAB_CI = {"CI_PROJECT_PATH": "owner/name"}
+
+
+@pytest.mark.parametrize(
+    ("where", "variables", "expected"),
+    [
+        (GITHUB, GITHUB_CI | {"GITHUB_REF_NAME": "spring"}, "spring"),
+        (GITHUB, GITHUB_CI | {"GITHUB_REF_TYPE": "tag", "GITHUB_REF_NAME": "v1"}, "v1"),
+        (GITHUB, GITHUB_CI | PULL_REQUEST, "trunk"),
+        (SUBGROUP, GITHUB_CI | {"GITHUB_REF_NAME": "spring"}, "main"),  # CI of another repository
+        (GITLAB, GITLAB_CI | {"CI_COMMIT_BRANCH": "spring"}, "spring"),
+        (GITLAB, GITLAB_CI | {"CI_COMMIT_TAG": "v1"}, "v1"),
+        (GITLAB, GITLAB_CI | {"CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "trunk"}, "trunk"),
+        (SUBGROUP, {"CI_PROJECT_PATH": "group/subgroup/name", "CI_COMMIT_BRANCH": "spring"}, "spring"),
+    ],
+)
+def test_in_ci_the_buttons_open_what_is_built(repository, monkeypatch, where, variables, expected):
+    for name in ("GITHUB_BASE_REF", "CI_COMMIT_BRANCH", "CI_COMMIT_TAG", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert hosting.find_branch(repository, where) == expected
+    monkeypatch.setenv("MHA_BRANCH", "autumn")
+    assert hosting.find_branch(repository, where) == "autumn"
+
+
+def configured(folder):
+    config = SimpleNamespace(html_theme_options={"repository_url": "default", "other": 1}, author="us")
+    hosting.configure(SimpleNamespace(confdir=str(folder)), config)
+    return config.html_theme_options
+
+
+def test_subgroups_are_one_name_for_binder_and_several_on_the_page(repository, monkeypatch):
+    monkeypatch.setenv("MHA_REPOSITORY", f"https://oauth2:secret@gitlab.com/{SUBGROUP.path}.git")
+    monkeypatch.setenv("MHA_BRANCH", "spring term")
+    options = configured(repository)
+    assert options["repository_url"] == "https://gitlab.com/group%2Fsubgroup/name"
+    assert options["repository_branch"] == "spring%20term"
+    assert "secret" not in str(options)
+    button = {"label": "source-repository-button", "url": options["repository_url"]}
+    hosting.mend_repository_button(None, "", "", {"header_buttons": [button, {"label": "other"}]}, None)
+    assert button["url"] == SUBGROUP.url
+
+
+def test_an_address_that_was_asked_for_and_leads_nowhere_is_named_without_its_token(repository, monkeypatch):
+    warnings = []
+    monkeypatch.setattr(hosting.LOGGER, "warning", warnings.append)
+    monkeypatch.setenv("MHA_REPOSITORY", "https://user:secret@git.example.org/owner/name")
+    assert configured(repository)["launch_buttons"] == {}
+    assert "MHA_REPOSITORY" in warnings[0]
+    assert "secret" not in warnings[0]
 
 
 def test_without_git_there_are_no_buttons(tmp_path, monkeypatch):
     monkeypatch.delenv("MHA_REPOSITORY", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    config = SimpleNamespace(html_theme_options={"repository_url": "default", "other": 1}, author="us")
-    hosting.configure(SimpleNamespace(confdir=str(tmp_path)), config)
-    assert config.html_theme_options == {
+    assert configured(tmp_path) == {
         "repository_url": "", "repository_branch": "", "launch_buttons": {}, "use_repository_button": False, "other": 1,
     }  # fmt: skip
 
@@ -99,7 +195,9 @@ def test_year_is_that_of_the_build(monkeypatch):
     assert hosting.build_year() == "2000"
 
 
-def test_a_hosted_book_launches_its_notebooks(tmp_path):
+@pytest.fixture
+def small_book(tmp_path):
+    """A front page and a chapter, with the book's own configuration and extension."""
     for name in ("_config.yml", "course/claims.toml"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
@@ -109,15 +207,40 @@ def test_a_hosted_book_launches_its_notebooks(tmp_path):
         path = tmp_path / f"{name}.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(notebook("# Title")))
-    environment = {"MHA_REPOSITORY": "git@github.com:owner/name.git", "MHA_BRANCH": "trunk", "PATH": "/usr/bin:/bin"}
+    return tmp_path
+
+
+def build(folder, **environment):
     builder = Path(sys.executable).with_name("jupyter-book")
-    subprocess.run([builder, "build", "."], cwd=tmp_path, env=environment, check=True, capture_output=True)
-    page = (tmp_path / "_build/html/chapters/part/one.html").read_text(encoding="utf-8")
-    links = set(re.findall(r'href="(https://(?:mybinder|colab)[^"]+)"', page))
-    assert links == {
-        "https://mybinder.org/v2/gh/owner/name/trunk?urlpath=lab/tree/chapters/part/one.ipynb",
-        "https://colab.research.google.com/github/owner/name/blob/trunk/chapters/part/one.ipynb",
-    }
+    environment = os.environ | {"MHA_REPOSITORY": "", "PYTHONPATH": str(ROOT)} | environment
+    return subprocess.run([builder, "build", "."], cwd=folder, env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    ("remote", "expected"),
+    [
+        (
+            "git@github.com:owner/name.git",
+            {
+                "https://github.com/owner/name",
+                "https://mybinder.org/v2/gh/owner/name/trunk?urlpath=lab/tree/chapters/part/one.ipynb",
+                "https://colab.research.google.com/github/owner/name/blob/trunk/chapters/part/one.ipynb",
+            },
+        ),
+        (
+            "https://oauth2:secret@gitlab.com/group/subgroup/name.git",
+            {
+                "https://gitlab.com/group/subgroup/name",
+                "https://mybinder.org/v2/gl/group%2Fsubgroup%2Fname/trunk?urlpath=lab/tree/chapters/part/one.ipynb",
+            },
+        ),
+    ],
+)
+def test_a_hosted_book_launches_its_notebooks(small_book, remote, expected):
+    assert build(small_book, MHA_REPOSITORY=remote, MHA_BRANCH="trunk").returncode == 0
+    page = (small_book / "_build/html/chapters/part/one.html").read_text(encoding="utf-8")
+    assert set(re.findall(r'href="(https://(?:mybinder|colab|github|gitlab)[^"]+)"', page)) == expected
+    assert "secret" not in page
 
 
 def test_mathjax_comes_from_the_installed_package(monkeypatch):
