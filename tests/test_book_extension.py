@@ -243,6 +243,39 @@ def test_a_hosted_book_launches_its_notebooks(small_book, remote, expected):
     assert "secret" not in page
 
 
+def test_an_unreadable_chapter_is_named_and_the_others_are_built(small_book):
+    contents = "format: jb-book\nroot: index\nchapters: [{file: chapters/part/one}, {file: chapters/part/two}]\n"
+    (small_book / "_toc.yml").write_text(contents)
+    (small_book / "chapters/part/two.ipynb").write_text('{\n<<<<<<< HEAD\n"cells": []}')
+    (small_book / "index.ipynb").write_text(json.dumps(notebook("# T\n\n```{parts}\npart | Part | all\n```")))
+    said = build(small_book)
+    assert "chapters/part/two.ipynb is no notebook: line 2 is no JSON: '<<<<<<< HEAD'" in said.stdout + said.stderr
+    page = (small_book / "_build/html/index.html").read_text(encoding="utf-8")
+    assert "chapters/part/one.html" in page
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("", "line 1 is no JSON: ''"),
+        ('{"cells": [],\n=======\n', "line 2 is no JSON: '======='"),
+        ("[1]", "no notebook of format 4"),
+        ('{"nbformat": 3, "worksheets": []}', "no notebook of format 4"),
+        ('{"cells": [{"cell_type": "code"}]}', "no notebook of format 4"),
+    ],
+)
+def test_what_is_no_notebook_is_said(text, match):
+    with pytest.raises(ValueError, match=match):
+        stored.parse_notebook(text)
+
+
+def test_a_notebook_may_leave_out_what_is_empty():
+    bare = stored.parse_notebook('{"cells": [{"cell_type": "code", "source": []}, {"cell_type": "raw", "source": ""}]}')
+    assert stored.read_verdicts(CHAPTER, bare) == []
+    assert stored.minutes_to_read(bare) == 1
+    assert stored.minutes_to_run(bare) == ""
+
+
 def test_mathjax_comes_from_the_installed_package(monkeypatch):
     assert (offline.find_mathjax() / offline.FONTS / "MathJax_Main-Regular.woff").is_file()
     monkeypatch.setattr(offline, "CARRIER", "no-such-package")

@@ -23,6 +23,7 @@ def setup(app: Any) -> dict[str, bool]:
         handler.filters.insert(0, is_worth_saying)
     app.connect("config-inited", hosting.configure)
     app.connect("html-page-context", hosting.mend_repository_button, priority=900)  # after the theme has added it
+    app.connect("source-read", pages.replace_unreadable)
     app.connect("doctree-read", pages.name_verdict_cells)
     app.connect("config-inited", offline.drop_live_code)
     app.connect("build-finished", offline.copy_mathjax)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,6 +22,12 @@ LOGGER = logging.getLogger(__name__)
 CHAPTERS = "chapters/"
 CLAIMS = Path("course/claims.toml")
 NOT_YET = "not yet measured"
+UNREADABLE: dict[str, Any] = {
+    "cells": [{"cell_type": "markdown", "metadata": {}, "source": "# A notebook that cannot be read"}],
+    "metadata": {},
+    "nbformat": 4,
+    "nbformat_minor": 4,
+}
 SPELT = {"bert": "BERT", "gpt": "GPT", "xlnet": "XLNet", "t5": "T5", "gpu": "GPU"}
 
 
@@ -43,6 +50,14 @@ def table(heads: tuple[str, ...], rows: list[nodes.row], name: str) -> nodes.tab
     return nodes.table("", group, classes=[name])
 
 
+def read_or_none(path: Path) -> dict[str, Any] | None:
+    """The notebook, or None where the file holds none, which `replace_unreadable` has said."""
+    try:
+        return stored.read_notebook(path)
+    except ValueError:
+        return None
+
+
 class Stored(SphinxDirective):
     """What both directives need: the chapters in the order of _toc.yml, and links to them."""
 
@@ -53,11 +68,9 @@ class Stored(SphinxDirective):
         self.env.note_dependency(str(Path(self.env.srcdir) / "_toc.yml"))
         for name in names:
             self.env.note_dependency(self.env.doc2path(name))
-        return {
-            name.removeprefix(CHAPTERS): stored.read_notebook(Path(self.env.doc2path(name)))
-            for name in names
-            if self.env.doc2path(name).endswith(".ipynb")
-        }
+        paths = {name: Path(self.env.doc2path(name)) for name in names}
+        read = {name: read_or_none(path) for name, path in paths.items() if path.suffix == ".ipynb"}
+        return {name.removeprefix(CHAPTERS): notebook for name, notebook in read.items() if notebook is not None}
 
     def claims(self) -> list[ClaimText]:
         path = Path(self.env.srcdir) / CLAIMS
@@ -67,6 +80,14 @@ class Stored(SphinxDirective):
     def link(self, chapter: str, text: str, anchor: str = "") -> nodes.reference:
         uri = self.env.app.builder.get_relative_uri(self.env.docname, CHAPTERS + chapter)
         return nodes.reference("", text, internal=True, refuri=f"{uri}#{anchor}" if anchor else uri)
+
+    def title(self, chapter: str, notebook: dict[str, Any]) -> str:
+        """A chapter's heading; where it has none, its name, and a warning."""
+        try:
+            return stored.find_title(notebook)
+        except ValueError as error:
+            self.warn(f"{chapter}: {error}")
+            return spelt(chapter)
 
     def warn(self, problem: str) -> None:
         LOGGER.warning(problem, location=self.get_location(), type="measured_book")
@@ -106,7 +127,8 @@ class ClaimsDirective(Stored):
     def verdict_blocks(self, verdict: stored.Verdict) -> list[Node]:
         line = nodes.paragraph("", "", badge(str(verdict.bundle["verdict"])))
         line += nodes.Text(f" {verdict.bundle['condition']} " if verdict.bundle["condition"] else " ")
-        line += self.link(verdict.chapter, stored.find_title(self.notebooks[verdict.chapter]), verdict.anchor)
+        title = self.title(verdict.chapter, self.notebooks[verdict.chapter])
+        line += self.link(verdict.chapter, title, verdict.anchor)
         rows = [nodes.list_item("", nodes.paragraph(text=measurement_line(m))) for m in verdict.measurements]
         return [line, nodes.bullet_list("", *rows, classes=["measurements"])]
 
@@ -123,7 +145,7 @@ def measurement_line(measurement: Measurement) -> str:
 
 def spelt(chapter: str) -> str:
     """`cost/gpu_timing` -> "GPU timing"."""
-    return " ".join(SPELT.get(word, word) for word in chapter.split("/")[1].split("_"))
+    return " ".join(SPELT.get(word, word) for word in chapter.rsplit("/", 1)[-1].split("_"))
 
 
 class PartsDirective(Stored):
@@ -136,7 +158,10 @@ class PartsDirective(Stored):
         planned = list(dict.fromkeys(chapter for claim in self.claims() for chapter in claim.chapters))
         rows: list[nodes.row] = []
         for line in filter(str.strip, self.content):
-            folder, title, about = (piece.strip() for piece in line.split("|"))
+            pieces = [piece.strip() for piece in line.split("|", 2)]
+            if len(pieces) != 3:
+                raise self.error(f"a line of {{parts}} must be 'folder | title | what it is about', got {line!r}")
+            folder, title, about = pieces
             rows += self.part_rows(folder, title, about, notebooks, planned)
         return [table(("Chapter", "Read", "Run"), rows, "parts")]
 
@@ -153,7 +178,7 @@ class PartsDirective(Stored):
         return rows
 
     def chapter_row(self, chapter: str, notebook: dict[str, Any]) -> nodes.row:
-        title = nodes.paragraph("", "", self.link(chapter, stored.find_title(notebook)))
+        title = nodes.paragraph("", "", self.link(chapter, self.title(chapter, notebook)))
         minutes = nodes.paragraph(text=f"{stored.minutes_to_read(notebook)} min")
         return row([title], [minutes], [nodes.paragraph(text=stored.minutes_to_run(notebook))])
 
@@ -163,9 +188,23 @@ def name_verdict_cells(app: Any, doctree: Element) -> None:
     path = Path(app.env.doc2path(app.env.docname))
     if not app.env.docname.startswith(CHAPTERS) or path.suffix != ".ipynb":
         return
+    notebook = read_or_none(path)
+    if notebook is None:
+        return
     anchors: dict[int, list[str]] = {}
-    for verdict in stored.read_verdicts(app.env.docname.removeprefix(CHAPTERS), stored.read_notebook(path)):
+    for verdict in stored.read_verdicts(app.env.docname.removeprefix(CHAPTERS), notebook):
         anchors.setdefault(verdict.cell, []).append(verdict.anchor)
     for cell in doctree.findall(nodes.container):
         if cell.get("nb_element") == "cell_code":
             cell["ids"] += anchors.get(cell["cell_index"], [])
+
+
+def replace_unreadable(app: Any, name: str, source: list[str]) -> None:
+    """Say which notebook cannot be read, and put another in its place so that the rest is built (on `source-read`)."""
+    if Path(app.env.doc2path(name)).suffix != ".ipynb":
+        return
+    try:
+        stored.parse_notebook(source[0])
+    except ValueError as error:
+        LOGGER.warning(f"{name}.ipynb {error}", location=name, type="measured_book")
+        source[0] = json.dumps(UNREADABLE)

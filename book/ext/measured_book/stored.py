@@ -46,17 +46,38 @@ class Verdict:
 
 
 def read_notebook(path: Path) -> dict[str, Any]:
-    """A notebook as JSON."""
-    notebook: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return notebook
+    """A notebook as JSON.
+
+    Raises:
+        ValueError: the file holds no notebook.
+    """
+    return parse_notebook(path.read_text(encoding="utf-8"))
+
+
+def parse_notebook(text: str) -> dict[str, Any]:
+    """A notebook's text as JSON, with its metadata, empty where there are none.
+
+    Raises:
+        ValueError: it is no notebook; the message says in which line JSON ends, as at the marks of a merge.
+    """
+    try:
+        notebook = json.loads(text)
+    except json.JSONDecodeError as error:
+        line = "".join(text.splitlines()[error.lineno - 1 : error.lineno])
+        raise ValueError(f"is no notebook: line {error.lineno} is no JSON: {line[:60]!r}") from None
+    cells = notebook.get("cells") if isinstance(notebook, dict) else None
+    if not isinstance(cells, list) or not all(isinstance(c, dict) and {"cell_type", "source"} <= {*c} for c in cells):
+        raise ValueError("is no notebook of format 4: it has no list of cells, each with cell_type and source")
+    return {"metadata": {}} | notebook
 
 
 def stored_bundles(notebook: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
     """(cell number, verdict) for each verdict in a notebook's outputs, in order."""
     for number, cell in enumerate(notebook["cells"]):
         for output in cell.get("outputs", []):
-            if MIME_TYPE in output.get("data", {}):
-                yield number, output["data"][MIME_TYPE]
+            bundle = output.get("data", {}).get(MIME_TYPE)
+            if isinstance(bundle, dict):
+                yield number, bundle
 
 
 def read_verdicts(chapter: str, notebook: dict[str, Any]) -> list[Verdict]:
@@ -124,6 +145,6 @@ def minutes_to_read(notebook: dict[str, Any]) -> int:
 def minutes_to_run(notebook: dict[str, Any]) -> str:
     """How long the last execution took, in words; empty if none has been timed."""
     seconds = notebook["metadata"].get("mha", {}).get("run_s")
-    if seconds is None:
+    if not isinstance(seconds, int | float):
         return ""
     return "under 1 min" if seconds < 60 else f"{math.ceil(seconds / 60)} min"
