@@ -42,8 +42,8 @@ lint: test-environment ## ruff and mypy
 binder: test-environment ## Binder's own steps in a clean environment, without docker
 	@MHA_BINDER_FULL=1 $(RUN) -m pytest tests/test_binder.py
 
-lock: ## renew constraints.txt from a clean environment
-	@$(PYTHON) -m tools.lock
+lock: ## renew constraints.txt after a pin has changed (UPGRADE=1: all that no file pins)
+	@$(PYTHON) -m tools.lock $(if $(UPGRADE),--upgrade)
 
 clean: ## remove what was built; the environment stays
 	rm -rf _build build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

