@@ -1,13 +1,13 @@
-"""A real browser for the tests: Debian's Chromium, Google Chrome, or the one that playwright brings."""
+"""A real browser for the tests, without a window: the one that `tools/environment.py --tests` found or brought."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
+
+from tools.browser import NO_BROWSER, find_browser
 
 # No sandbox in containers; nothing that asks another host for anything of its own accord.
 ARGUMENTS = [
@@ -19,29 +19,19 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-NO_CHROMIUM = (
-    "Chromium was not found, and without it nobody knows whether the pages work. Install it with "
-    "`apt-get install chromium`, or `python -m playwright install chromium`."
-)
-
-
-def find_chromium(playwright: Playwright) -> str:
-    """A Chromium of the system or of playwright.
-
-    Raises:
-        FileNotFoundError: there is none; the message says how to get one.
-    """
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = next(filter(None, map(shutil.which, names)), None) or playwright.chromium.executable_path
-    if not Path(found).exists():
-        raise FileNotFoundError(NO_CHROMIUM)
-    return found
 
 
 @contextmanager
 def open_browser() -> Iterator[Browser]:
-    """A Chromium without a window."""
+    """A Chromium, Chrome or Edge without a window.
+
+    Raises:
+        FileNotFoundError: there is none; the message says how to get one.
+    """
+    program = find_browser()
+    if program is None:
+        raise FileNotFoundError(NO_BROWSER)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(playwright), args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
         yield browser
         browser.close()

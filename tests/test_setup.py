@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -69,6 +70,7 @@ def checkout(tmp_path, monkeypatch):
     monkeypatch.setattr(environment, "make_venv", lambda venv: Path(venv).mkdir(exist_ok=True))
     monkeypatch.setattr(environment, "install", lambda venv, arguments: installs.append(arguments))
     monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    monkeypatch.setitem(sys.modules, "browser", SimpleNamespace(prepare=lambda: None, bring=lambda python: None))
     return tmp_path, installs
 
 

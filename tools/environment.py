@@ -2,7 +2,7 @@
 """Make the virtual environment and install into it what the book or its tests need; skip what is done.
 
     python tools/environment.py            the book
-    python tools/environment.py --tests    the book and what tests it
+    python tools/environment.py --tests    the book and what tests it, a browser included
 
 Standard library only, and no syntax newer than Python 2.7's, so that an interpreter that is too old reads far enough
 to say so in a sentence.
@@ -133,12 +133,8 @@ def parse(arguments):
     return parser.parse_args(arguments)
 
 
-def main(arguments=None):
-    problem = interpreter_problem(sys.version_info)
-    if problem:
-        sys.exit(problem)
-    chosen = parse(arguments)
-    names = ["requirements.txt", "requirements-test.txt"][: 2 if chosen.tests else 1]
+def set_up(chosen, names):
+    """Make the environment and install into it what the named requirements files ask for, unless that is done."""
     make_venv(chosen.venv)
     kind = "newest" if chosen.newest else "pinned"
     stamps = {os.path.join(chosen.venv, name + ".installed"): digest(kind, name) for name in names}
@@ -149,6 +145,21 @@ def main(arguments=None):
     for stamp, value in stamps.items():
         with io.open(stamp, "w", encoding="utf-8") as file:
             file.write(value)
+
+
+def main(arguments=None):
+    problem = interpreter_problem(sys.version_info)
+    if problem:
+        sys.exit(problem)
+    chosen = parse(arguments)
+    names = ["requirements.txt", "requirements-test.txt"][: 2 if chosen.tests else 1]
+    if chosen.tests:
+        import browser  # beside this file; it need not parse on an old interpreter
+
+        browser.prepare()  # first of all: minutes of installing would be in vain without
+    set_up(chosen, names)
+    if chosen.tests:
+        browser.bring(venv_python(chosen.venv))
 
 
 if __name__ == "__main__":
