@@ -10,10 +10,12 @@ import sys
 import urllib.error
 import urllib.request
 from contextlib import nullcontext
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 from tools import environment
 from tools.lock import as_constraints, kept
@@ -173,6 +175,16 @@ def test_every_requirement_is_pinned_explained_and_constrained(name):
     required = [line for line in lines if line and not line.startswith(("#", "-r"))]
     assert [line for line in required if not re.match(r"[\w.-]+==[\w.]+  # \S", line)] == []
     assert pins(name).items() <= pins("constraints.txt").items()
+
+
+@pytest.mark.parametrize("version", ["3.11.0", "3.12.0", "3.13.0"])
+def test_what_is_pinned_admits_every_python_that_the_set_up_does(version):
+    """Debian 12 has 3.11.2, and pip says of a package that wants 3.11.5 only that it cannot be found."""
+    pinned = pins("constraints.txt")
+    asked = {d.name: d.metadata["Requires-Python"] or "" for d in metadata.distributions()}
+    checked = {name: asks for name, asks in asked.items() if re.sub("[-_.]+", "-", name).lower() in pinned}
+    assert len(checked) > 0.9 * len(pinned)
+    assert {name: asks for name, asks in checked.items() if version not in SpecifierSet(asks)} == {}
 
 
 def test_data_packages_come_by_hash_without_what_they_depend_on(monkeypatch):
