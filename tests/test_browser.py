@@ -31,6 +31,7 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path / "playwright"))
     monkeypatch.setattr(browser, "download_answers", lambda: False)
     monkeypatch.setattr(browser, "apt", lambda: None)
+    monkeypatch.setattr(browser, "drives", lambda python: True)
     return tmp_path
 
 
@@ -122,6 +123,17 @@ def test_debians_comes_by_apt_where_a_download_fails(machine, calls, monkeypatch
     browser.prepare()
     browser.bring("python")
     assert [command[1] for command in commands] == ["-m", "update", "install"]
+
+
+def test_a_driver_that_does_not_start_gets_its_library_or_a_sentence(machine, calls, monkeypatch):
+    program(machine / "bin" / "chromium")
+    answers = iter([False, True, False, False])
+    monkeypatch.setattr(browser, "drives", lambda python: next(answers))
+    monkeypatch.setattr(browser, "apt", lambda: ["apt-get"])
+    browser.bring("python")
+    assert [command[-1] for command in calls[0]] == ["update", "libatomic1"]
+    with pytest.raises(SystemExit, match="playwright does not start"):
+        browser.bring("python")
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,10 @@ NO_BROWSER = (
     "The tests need a browser: no Chromium, Chrome or Edge was found, playwright's own cannot be downloaded or does "
     "not start, and Debian's is not to be had by apt. Install one of them, then run this again."
 )
+NO_DRIVER = (
+    "playwright does not start, so the tests could not drive a browser. Most often libatomic is missing (Debian: "
+    "apt install libatomic1); `{} -m playwright --version` shows what is."
+)
 
 __all__ = ["NO_BROWSER", "bring", "find_browser", "prepare"]
 
@@ -106,17 +110,26 @@ def prepare() -> None:
 
 
 def bring(python: str) -> None:
-    """Once playwright is installed for that Python: download its browser if there is none; else take Debian's.
+    """Once playwright is installed for that Python: see that it starts; download its browser if there is none; else
+    take Debian's.
 
     Raises:
-        SystemExit: neither was possible.
+        SystemExit: playwright does not start, or no browser was to be had.
     """
+    if not drives(python):
+        by_apt("libatomic1")  # its driver needs it, and a bare Debian has none
+        if not drives(python):
+            sys.exit(NO_DRIVER.format(python))
     if find_browser() is None:
         say("Downloading a browser for the tests")
         needs = ["--with-deps"] if apt() is not None else []  # the libraries that a bare system lacks
         subprocess.call([python, "-m", "playwright", "install", "--only-shell", *needs, "chromium"])
         if find_browser() is None:
             bring_by_apt()
+
+
+def drives(python: str) -> bool:
+    return subprocess.run([python, "-m", "playwright", "--version"], capture_output=True).returncode == 0
 
 
 def download_answers() -> bool:
@@ -144,13 +157,18 @@ def apt() -> list[str] | None:
 
 
 def bring_by_apt() -> None:
+    by_apt("chromium")
+    if find_browser() is None:
+        sys.exit(NO_BROWSER)
+
+
+def by_apt(package: str) -> None:
+    """Install a package of Debian's where that is allowed."""
     command = apt()
     if command is not None:
-        say("Installing Chromium by apt, for the tests")
+        say(f"Installing {package} by apt, for the tests")
         subprocess.call([*command, "update"])
-        subprocess.call([*command, "install", "-y", "--no-install-recommends", "chromium"], stdout=subprocess.DEVNULL)
-    if command is None or find_browser() is None:
-        sys.exit(NO_BROWSER)
+        subprocess.call([*command, "install", "-y", "--no-install-recommends", package], stdout=subprocess.DEVNULL)
 
 
 def say(sentence: str) -> None:
