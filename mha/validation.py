@@ -10,12 +10,16 @@ from dataclasses import fields
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 __all__ = [
     "check_choice",
     "check_config",
+    "check_finite",
+    "check_generator",
     "check_ids",
     "check_integer",
     "check_number",
@@ -96,6 +100,38 @@ def check_texts(name: str, texts: Iterable[str]) -> list[str]:
         if not isinstance(text, str):
             raise TypeError(f"{name} must hold strings, got {_shown(text)} among them")
     return listed
+
+
+def check_finite(name: str, values: object) -> NDArray[np.float64]:
+    """The values as a float64 array of finite numbers: a mean, a rank or a p-value of NaN says nothing.
+
+    Raises:
+        TypeError: they are no real numbers, or lists of unequal length.
+        ValueError: one is NaN or infinite.
+    """
+    if isinstance(values, Tensor):
+        values = values.detach().cpu().double() if values.is_floating_point() else values.detach().cpu()
+    try:
+        numbers = np.asarray(values)
+    except ValueError:
+        raise TypeError(f"{name} must be an array of numbers, got {_shown(values)}") from None
+    if numbers.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be real numbers, got {_shown(values)}")
+    numbers = numbers.astype(np.float64)
+    if not np.isfinite(numbers).all():
+        raise ValueError(f"{name} must be finite, got {numbers[~np.isfinite(numbers)][:5].tolist()} among them")
+    return numbers
+
+
+def check_generator(name: str, rng: object) -> np.random.Generator:
+    """NumPy's generator, and no seed in its place: an int would draw the same numbers in every call.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"{name} must be a numpy.random.Generator, as default_rng(0) makes, got {_shown(rng)}")
+    return rng
 
 
 def check_config(config: Any) -> None:

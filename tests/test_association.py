@@ -1,18 +1,15 @@
 """Association tests: the statistics by definition, and p-values and intervals at their nominal rates."""
 
-import itertools
 import math
-from statistics import NormalDist
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binom
+from scipy.stats import binom, bootstrap
 
 from mha.bias.association import associations, effect_size, template_vectors, wefat
 from mha.bias.inference import bootstrap_interval, effect_interval
-from mha.statistics.correction import holm
 from mha.statistics.permutation import permutation_test
 
 N_RUNS, DIMENSIONS = 200, 31
@@ -50,32 +47,6 @@ def test_lengths_of_vectors_do_not_matter_and_roles_change_the_sign(seed, scale)
     assert effect_size(associations(scale * x, a, b), associations(y, scale * a, b)) == pytest.approx(d, abs=1e-9)
     assert effect_size(associations(y, a, b), associations(x, a, b)) == pytest.approx(-d, abs=1e-9)
     assert effect_size(associations(x, b, a), associations(y, b, a)) == pytest.approx(-d, abs=1e-9)
-
-
-def test_the_exact_permutation_test_is_the_share_of_groupings():
-    rng = np.random.default_rng(3)
-    x, y = rng.normal(size=4) + 1, rng.normal(size=5)
-    pooled = np.concatenate([x, y])
-    sums = [pooled[list(chosen)].sum() for chosen in itertools.combinations(range(9), 4)]
-    found = permutation_test(x, y)
-    assert found.exact
-    assert found.n_groupings == math.comb(9, 4)
-    assert found.p == pytest.approx(np.mean([total >= x.sum() - 1e-9 for total in sums]))
-    apart = permutation_test(np.arange(10.0, 14), np.arange(5.0))
-    assert apart.p == 1 / math.comb(9, 4)  # never 0
-
-
-def test_the_sampled_permutation_test_is_close_to_the_exact_one_and_never_zero():
-    rng = np.random.default_rng(4)
-    x, y = rng.normal(size=12) + 0.5, rng.normal(size=12)
-    found = permutation_test(x, y, rng=rng, n_samples=4000)
-    assert not found.exact
-    spread = x.std(ddof=1) ** 2 / 12 + y.std(ddof=1) ** 2 / 12
-    by_normal = 1 - NormalDist().cdf((x.mean() - y.mean()) / math.sqrt(spread))
-    assert found.p == pytest.approx(by_normal, abs=0.05)
-    assert permutation_test(x + 100, y, rng=rng, n_samples=99).p == 1 / 100
-    with pytest.raises(ValueError, match="rng must be given: 2704156 groupings"):
-        permutation_test(x, y)
 
 
 def test_without_bias_intervals_cover_zero_and_tests_reject_at_the_nominal_rate():
@@ -123,11 +94,6 @@ def test_sentences_are_no_words():
     assert rejected["sentences"] >= 15
 
 
-def test_holm_is_its_definition():
-    assert holm([0.01, 0.04, 0.03, 0.005]).tolist() == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([0.9, 0.8]).tolist() == [1.0, 1.0]
-
-
 def test_templates_make_one_vector_a_word_and_template():
     def embed(texts):
         return [[len(text), text.count("a"), 1.0] for text in texts]
@@ -140,15 +106,86 @@ def test_templates_make_one_vector_a_word_and_template():
         template_vectors(embed, ["cat"], ["no place"])
 
 
-def test_bad_input_is_named():
-    x, _, a, b = drawn(0)
-    with pytest.raises(ValueError, match="must agree in d, got 31, 31 and 30"):
-        associations(x, a, b[:, :30])
-    with pytest.raises(ValueError, match="a must hold finite vectors, none of length zero"):
-        associations(x, 0 * a, b)
-    with pytest.raises(ValueError, match="two words or more each"):
-        effect_size([1.0], [2.0, 3.0])
+@pytest.mark.parametrize("level", [0.95, 0.7])
+def test_the_bootstrap_draws_each_of_the_four_sets_as_scipy_does(level):
+    rng = np.random.default_rng(5)
+    sets = [rng.normal(size=(n, 3)) + shift for n, shift in ((5, 0.5), (7, -0.5), (3, 0.5), (4, -0.5))]
+    x, y, a, b = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in sets)
+
+    def by_index(n_x, n_y, n_a, n_b, axis):
+        direction = a[n_a].mean(1) - b[n_b].mean(1)  # (s, d)
+        near_x, near_y = (np.einsum("snd,sd->sn", v[n], direction) for v, n in ((x, n_x), (y, n_y)))
+        both = np.concatenate([near_x, near_y], axis=1)
+        return (near_x.mean(1) - near_y.mean(1)) / both.std(axis=1, ddof=1)
+
+    indices = tuple(np.arange(len(v)) for v in (x, y, a, b))
+    theirs = bootstrap(
+        indices, by_index, n_resamples=20_000, method="percentile", confidence_level=level, vectorized=True, rng=rng
+    )
+    ours = bootstrap_interval(*sets, rng=rng, level=level, n_samples=20_000)
+    np.testing.assert_allclose(ours, theirs.confidence_interval, atol=0.06)  # each ± 0.02
+
+
+def test_the_bootstrap_leaves_out_draws_without_a_difference():
+    one, other, third = np.eye(3)
+    x, y, a, b = [one, third], [other, third], [one, one], [other, other]
+    low, high = bootstrap_interval(x, y, a, b, rng=np.random.default_rng(0))  # third with third: no spread
+    assert (low, high) == pytest.approx((1.0, math.sqrt(3)))
+    with pytest.raises(ValueError, match="no draw of them has an effect size"):
+        bootstrap_interval([third] * 2, [third] * 2, a, b, rng=np.random.default_rng(0))
+
+
+@given(st.floats(-1, 1), st.integers(2, 12), st.integers(2, 12))
+def test_equals_have_no_effect_size_however_their_mean_is_rounded(value, n_x, n_y):
     with pytest.raises(ValueError, match="must not be all equal"):
-        effect_size([1.0, 1.0], [1.0, 1.0])
-    with pytest.raises(ValueError, match=r"in \[0, 1\], got"):
-        holm([0.5, 1.5])
+        effect_size([value] * n_x, [value] * n_y)
+
+
+def test_the_same_attributes_in_another_order_are_the_same():
+    x, y, a, _ = drawn(0)
+    assert not associations(x, a, a[::-1]).any()
+    with pytest.raises(ValueError, match="must not be all equal"):
+        effect_size(associations(x, a, a[::-1]), associations(y, a, a[::-1]))
+    with pytest.raises(ValueError, match="a and b must not all be equally near to a word"):
+        wefat(x, [a[0]] * 3, [a[0]] * 4)
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda x, a, b: associations(x, a, b[:, :30]), "must agree in d, got 31, 31 and 30"),
+        (lambda x, a, b: associations(x, 0 * a, b), "a must hold vectors of finite length, none of length zero"),
+        (lambda x, a, b: associations(x, a, NAN * b), "b must be finite, got "),
+        (lambda x, a, b: associations(x[:0], a, b), r"words must have shape .* none empty, got \(0, 31\)"),
+        (lambda x, a, b: wefat(x[None], a, b), r"must be \(n, d\), got shapes \(1, 11, 31\)"),
+        (lambda x, a, b: effect_size([1.0], [2.0, 3.0]), r"two words or more each .*\(1,\) and \(2,\)"),
+        (lambda x, a, b: effect_size(1.0, [2.0, 3.0]), r"two words or more each .*\(\) and \(2,\)"),
+        (lambda x, a, b: effect_size(np.ones((3, 2)), np.ones((4, 2))), r"agree in the other axes.*\(3, 2\) and"),
+        (lambda x, a, b: effect_size([1.0, NAN], [2.0, 3.0]), "x must be finite, got "),
+        (lambda x, a, b: effect_interval([1, 2, 3], [NAN, 2]), "y must be finite, got "),
+        (lambda x, a, b: effect_interval(x, x), r"must be \(n_x,\) and \(n_y,\), got shapes \(11, 31\)"),
+        (lambda x, a, b: effect_interval([1, 1, 1], [0, 0]), "the groups must spread within themselves"),
+        (lambda x, a, b: effect_interval([1, 2], [3, 5], level=95), r"level \(95\) must be"),
+        (lambda x, a, b: bootstrap_interval(x, x, a, b, rng=np.random.default_rng(0), level=95), "level"),
+        (lambda x, a, b: bootstrap_interval(x, x, a, b, rng=np.random.default_rng(0), n_samples=0), "n_samples"),
+        (lambda x, a, b: template_vectors(len, [], ["{}"]), "words must hold at least one text"),
+        (lambda x, a, b: template_vectors(lambda t: [[1.0]], ["a", "b"], ["{}"]), r"\(2, d\), one vector a text"),
+    ],
+)
+def test_bad_input_is_named(call, message):
+    x, _, a, b = drawn(0)
+    with pytest.raises(ValueError, match=message):
+        call(x, a, b)
+
+
+def test_input_of_another_kind_is_named():
+    x, y, a, b = drawn(0)
+    with pytest.raises(TypeError, match=r"rng must be a numpy\.random\.Generator"):
+        bootstrap_interval(x, y, a, b, rng=0)
+    with pytest.raises(TypeError, match="words must be several texts, got one string"):
+        template_vectors(len, "cat", ["{}"])
+    with pytest.raises(TypeError, match="templates must be several texts, got one string"):
+        template_vectors(len, ["cat"], "{}")

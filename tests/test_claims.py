@@ -5,17 +5,14 @@ from __future__ import annotations
 import inspect
 import itertools
 import json
-import math
 import re
 
 import numpy as np
 import pytest
-import scipy.stats
 import torch
 
 from course.claims import MIME_TYPE, Claim, claims
 from course.verdicts import Criterion, decide, round_measurement
-from mha.statistics.intervals import student_interval
 
 PARTS = {"foundations", "models", "language", "inside", "cost", "ethics", "beyond", "applications"}
 DEFINITIONS = {"C02", "C11", "C12", "C14", "C16", "C17", "C25", "C28", "C30"}
@@ -65,22 +62,7 @@ def test_an_unknown_claim_is_refused_with_near_ones():
 # ---- the interval
 
 
-def test_the_interval_is_students():
-    values = np.array([0.2, 0.5, 0.1, 0.9, 0.4, 0.3, 0.6])
-    expected = scipy.stats.t.interval(0.95, 6, values.mean(), scipy.stats.sem(values))
-    np.testing.assert_allclose(student_interval(values), expected, rtol=1e-12)
-
-
-@pytest.mark.parametrize("n", [5, 20])
-def test_the_interval_covers_the_mean_at_the_nominal_rate(n):
-    rng = np.random.default_rng(0)
-    intervals = np.array([student_interval(rng.normal(3.0, 2.0, n)) for _ in range(4000)])
-    covered = np.mean((intervals[:, 0] < 3.0) & (intervals[:, 1] > 3.0))
-    assert abs(covered - 0.95) < 3.3 * math.sqrt(0.95 * 0.05 / 4000)
-
-
 def test_equal_values_give_an_interval_without_width():
-    assert student_interval(np.full(7, 0.1)) == (0.1, 0.1)
     claim = Claim("C26")
     claim.measure("x", [0.506] * 5, above=0.5)
     assert (claim.measurements[0].value, claim.measurements[0].interval) == (0.506, (0.506, 0.506))

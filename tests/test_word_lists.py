@@ -48,7 +48,7 @@ def test_a_minimal_pair_differs_in_one_token_and_no_frame_is_used_twice():
 
 
 def test_unknown_names_are_answered_with_the_known():
-    with pytest.raises(ValueError, match="split must be one of reference, discovery, confirmation, got 'test'"):
+    with pytest.raises(ValueError, match="split must be one of 'reference', 'discovery', 'confirmation', got 'test'"):
         minimal_pairs("he / she", "test")
-    with pytest.raises(ValueError, match=r"contrast must be one of he / she, .*, got 'red / blue'"):
+    with pytest.raises(ValueError, match=r"contrast must be one of 'he / she', .*, got 'red / blue'"):
         minimal_pairs("red / blue", "discovery")

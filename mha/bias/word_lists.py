@@ -13,6 +13,8 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
+from mha.validation import check_choice
+
 __all__ = ["CONTRASTS", "AssociationTest", "association_tests", "minimal_pairs", "women_by_occupation"]
 
 # One word changes. {now} and {then} are the two forms of a frame's verb, {rest} what follows it.
@@ -78,9 +80,8 @@ def minimal_pairs(contrast: str, split: str) -> tuple[list[str], list[str]]:
         ValueError: no such contrast or split.
     """
     frames = _read("minimal_pairs.toml")
-    for name, got, known in (("contrast", contrast, CONTRASTS), ("split", split, frames)):
-        if got not in known:
-            raise ValueError(f"{name} must be one of {', '.join(known)}, got {got!r}")
+    check_choice("contrast", contrast, CONTRASTS)
+    check_choice("split", split, frames)
     first, second = (
         [form.format(now=now, then=then, rest=rest) for now, then, rest in frames[split]]
         for form in CONTRASTS[contrast]

@@ -1,1 +1,1 @@
-"""What repetition says: intervals for a mean, a median, a difference; permutation tests; corrections for many tests."""
+"""What repetition says: intervals for a mean, a median, a difference; the bootstrap; permutation tests; many tests."""
