@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import statistics
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
@@ -19,10 +18,11 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from benchmarks.interleaved import measure, save_results
+from benchmarks.stored import save_results
 from mha.attention import attention, fused_attention
 from mha.heads import MultiHeadAttention
 from mha.measure.memory import peak_bytes
+from mha.measure.timing import summary, time_calls
 from mha.variants.linear_attention import linear_attention
 from mha.variants.sliding_window import sliding_window_attention
 from mha.variants.tiled import tiled_attention
@@ -69,7 +69,7 @@ def times_of_lengths(rounds: int) -> list[dict[str, Any]]:
     for length in LENGTHS:
         q, k, v = tensors(length)
         calls = {name: lambda attend=attend: attend(q, k, v) for name, attend in VARIANTS.items()}  # noqa: B023
-        for name, seconds in measure(calls, rounds=rounds).items():
+        for name, seconds in time_calls(calls, rounds=rounds).items():
             rows.append({"variant": name, "length": length, "seconds": seconds})
     return rows
 
@@ -84,11 +84,11 @@ def times_of_layers(rounds: int) -> dict[str, list[dict[str, Any]]]:
     for table, calls in tables.items():
         flat = {(value, path): call for value, paths in calls.items() for path, call in paths.items()}
         named = {f"{value} {path}": call for (value, path), call in flat.items()}
-        times = measure(named, rounds=rounds)
+        times = time_calls(named, rounds=rounds)
         results[table] = [{table: value, "path": path, "seconds": times[f"{value} {path}"]} for value, path in flat]
     results["parts"] = []
     for length in PARTS_LENGTHS:
-        for part, seconds in measure(part_calls(length), rounds=rounds).items():
+        for part, seconds in time_calls(part_calls(length), rounds=rounds).items():
             results["parts"].append({"length": length, "part": part, "seconds": seconds})
     return results
 
@@ -130,9 +130,7 @@ def memories() -> list[dict[str, Any]]:
 def times(rounds: int) -> dict[str, list[dict[str, Any]]]:
     """One run: every table of times, each with its medians over the rounds."""
     tables = {"length": times_of_lengths(rounds), **times_of_layers(rounds)}
-    return {
-        name: [row | {"seconds": statistics.median(row["seconds"])} for row in rows] for name, rows in tables.items()
-    }
+    return {name: [row | {"seconds": summary(row["seconds"]).median} for row in rows] for name, rows in tables.items()}
 
 
 def main() -> None:

@@ -27,10 +27,10 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.attention.flex_attention import flex_attention
 from tqdm import tqdm
 
-from benchmarks.interleaved import save_results
+from benchmarks.stored import save_results
 from mha.attention import attention
 from mha.measure.roofline import measure_machine
-from mha.measure.timing import cache_flusher, time_calls
+from mha.measure.timing import cache_flusher, summary, time_calls
 from mha.variants.triton_attention import triton_attention, triton_is_installed
 
 N_HEADS, HEAD_DIM = 8, 64
@@ -234,7 +234,7 @@ def table(results: dict[str, Any]) -> str:
             if run["status"] != "ran":
                 lines.append(f"  {name:25}{run['status']}: {run['reason'][:80]}")
                 continue
-            medians = [sorted(run[kind])[len(run[kind]) // 2] for kind in ("warm_s", "cold_s")]
+            medians = [summary(run[kind]).median for kind in ("warm_s", "cold_s")]
             shown = "".join(f"{1e3 * seconds:12.3f}" for seconds in (*medians, run["first_call_s"]))
             lines.append(f"  {name:25}{shown}   off by {run['largest_error']:.1e}")
     return "\n".join(lines)

@@ -10,7 +10,6 @@ matrix products (one for q, k and v) and `F.scaled_dot_product_attention`, with 
 from __future__ import annotations
 
 import argparse
-import statistics
 from collections.abc import Callable
 from itertools import product
 from typing import Any
@@ -23,8 +22,9 @@ from transformers import BertConfig
 from transformers.models.bert.modeling_bert import BertAttention
 from x_transformers.x_transformers import Attention as XAttention
 
-from benchmarks.interleaved import Times, measure, ratio, save_results
+from benchmarks.stored import milliseconds, ratio, save_results
 from mha.heads import MultiHeadAttention
+from mha.measure.timing import time_calls
 
 SIZES = [(8, 128, 256, 8), (4, 512, 512, 8), (1, 2048, 768, 12), (32, 64, 384, 12)]  # batch, length, d_model, heads
 PEERS = ["torch", "transformers", "x-transformers"]
@@ -85,12 +85,12 @@ def contenders(size: tuple[int, int, int, int], causal: bool, backward: bool) ->
     return calls
 
 
-def summary(times: Times) -> dict[str, Any]:
+def compared(times: dict[str, list[float]]) -> dict[str, Any]:
     """Medians and spread in milliseconds, and the two ratios that count."""
-    best = min(PEERS, key=lambda name: statistics.median(times[name]))
-    quartiles = {name: statistics.quantiles([1e3 * t for t in values], n=4) for name, values in times.items()}
+    spread = milliseconds(times)
+    best = min(PEERS, key=lambda name: spread[name]["median"])
     return {
-        "milliseconds": {name: {"median": q[1], "quartiles": [q[0], q[2]]} for name, q in quartiles.items()},
+        "milliseconds": spread,
         "best_peer": best,
         "ratio_to_best_peer": ratio(times, "mha", best),
         "ratio_to_floor": ratio(times, "mha", "floor"),
@@ -105,9 +105,9 @@ def main() -> None:
     sizes = [tuple(int(n) for n in options.only.split(","))] if options.only else SIZES
     cells = []
     for size, causal, backward in tqdm(list(product(sizes, (False, True), (False, True)))):
-        times = measure(contenders(size, causal, backward), rounds=options.rounds)
+        times = time_calls(contenders(size, causal, backward), rounds=options.rounds)
         name = {"size": size, "mask": "causal" if causal else "plain", "pass": "both" if backward else "forward"}
-        cells.append(name | summary(times))
+        cells.append(name | compared(times))
     print(table(cells))
     if not options.only:
         print(save_results("layers", {"rounds": options.rounds, "cells": cells}))

@@ -11,7 +11,6 @@ evenly spread, in mixed order: transformers gets it padded with an attention mas
 from __future__ import annotations
 
 import argparse
-import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
@@ -22,10 +21,11 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import BertConfig, BertModel, GPT2Config, GPT2LMHeadModel
 
-from benchmarks.interleaved import Times, measure, ratio, save_results
+from benchmarks.stored import milliseconds, ratio, save_results
 from mha.checkpoint import load_weights
 from mha.generate import generate
 from mha.masks import padding_mask
+from mha.measure.timing import time_calls
 from mha.models.bert import Encoder
 from mha.models.gpt import GPT, GPTConfig
 from mha.models.pretrained import load_minilm
@@ -152,15 +152,6 @@ CASES: dict[str, Callable[[], Calls]] = {
 }
 
 
-def summary(times: Times) -> dict[str, Any]:
-    """Medians and quartiles in milliseconds, and ours over theirs, round by round."""
-    quartiles = {name: statistics.quantiles([1e3 * t for t in values], n=4) for name, values in times.items()}
-    return {
-        "milliseconds": {name: {"median": q[1], "quartiles": [q[0], q[2]]} for name, q in quartiles.items()},
-        "ratio": ratio(times, "mha", "transformers"),
-    }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=20)
@@ -168,7 +159,8 @@ def main() -> None:
     options = parser.parse_args()
     cells = []
     for name in tqdm([options.only] if options.only else CASES):
-        cells.append({"case": name} | summary(measure(CASES[name](), rounds=options.rounds)))
+        times = time_calls(CASES[name](), rounds=options.rounds)
+        cells.append({"case": name, "milliseconds": milliseconds(times), "ratio": ratio(times, "mha", "transformers")})
     print(table(cells))
     if not options.only:
         versions = {"transformers": metadata.version("transformers"), "rounds": options.rounds}

@@ -1,14 +1,14 @@
-"""The benchmarks compare like with like, and pair the times of one round."""
+"""The benchmarks compare like with like, pair the times of one round, and store what they depend on."""
 
-import time
+import json
 
 import pytest
 import torch
 from torch.testing import assert_close
 
-from benchmarks import models
-from benchmarks.interleaved import measure, ratio
-from benchmarks.layers import layers
+from benchmarks import models, stored
+from benchmarks.layers import compared, layers
+from mha.measure.setting import setting
 
 LENGTH, D_MODEL, N_HEADS = 7, 33, 3
 
@@ -46,17 +46,29 @@ def test_the_contenders_compute_the_same(causal):
     assert_close(made["x-transformers"][1](x), made["mha"][1](x), atol=1e-5, rtol=1e-5)
 
 
-def test_a_slower_contender_has_a_larger_time_in_each_round():
-    calls = {"short": lambda: time.sleep(0.001), "long": lambda: time.sleep(0.01)}
-    times = measure(calls, rounds=5, seconds=0.002)
-    assert all(len(values) == 5 for values in times.values())
-    middle, low, high = ratio(times, "long", "short")
-    assert 1 < low <= middle <= high
+def test_the_best_peer_is_the_fastest_and_ratios_pair_the_rounds():
+    times = {
+        "mha": [1.0, 20.0, 3.0, 40.0, 2.0],
+        "torch": [1.0, 10.0, 1.0, 10.0, 1.0],
+        "floor": [2.0, 2.0, 2.0, 2.0, 2.0],
+    }
+    times |= {"transformers": [9.0] * 5, "x-transformers": [8.0] * 5}
+    found = compared(times)
+    assert found["best_peer"] == "torch"
+    assert found["ratio_to_best_peer"] == [2.0, 2.0, 3.0]  # of 1, 2, 3, 4, 2
+    assert found["ratio_to_floor"] == [1.5, 1.0, 10.0]
+    assert found["milliseconds"]["mha"] == {"median": 3000.0, "quartiles": [2000.0, 20000.0]}
 
 
-def test_ratio_pairs_rounds():
-    times = {"a": [1.0, 20.0, 3.0, 40.0], "b": [1.0, 10.0, 1.0, 10.0]}
-    assert ratio(times, "a", "b")[0] == 2.5
+def test_results_come_back_with_the_setting_they_were_made_in(tmp_path, monkeypatch):
+    monkeypatch.setattr(stored, "RESULTS", tmp_path)
+    stored.save_results("made_up", {"rounds": 3})
+    assert stored.load_results("made_up") == {"setting": setting(), "rounds": 3}
+
+
+@pytest.mark.parametrize("path", sorted(stored.RESULTS.glob("*.json")), ids=lambda path: path.stem)
+def test_what_is_stored_says_where_it_came_from(path):
+    assert json.loads(path.read_text())["setting"].keys() == setting().keys()
 
 
 def test_both_sides_train_the_same_model():

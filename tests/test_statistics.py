@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from mha.statistics.bootstrap import percentile_interval, resampled, resampled_means
 from mha.statistics.correction import holm
@@ -79,7 +77,7 @@ def test_the_limits_of_a_difference_are_those_under_which_its_t_is_extreme(n_x, 
     assert scipy.stats.nct.cdf(t, n_x + n_y - 2, high) == pytest.approx((1 - level) / 2, abs=1e-6)
 
 
-@given(st.floats(-1.5, 1.5), st.integers(3, 30), st.integers(3, 30))
+@pytest.mark.parametrize(("d", "n_x", "n_y"), [(0.0, 3, 5), (1.3, 30, 3), (-0.7, 7, 11)])
 def test_the_other_way_round_the_interval_changes_its_sign(d, n_x, n_y):
     low, high = standardised_interval(d, n_x, n_y)
     assert standardised_interval(-d, n_y, n_x) == pytest.approx((-high, -low), abs=1e-6)
@@ -138,7 +136,7 @@ def test_the_exact_permutation_test_is_the_share_of_groupings():
 
 def test_the_sampled_permutation_test_is_close_to_the_exact_one_and_never_zero():
     rng = generator(4)
-    x, y = rng.normal(size=12) + 0.5, rng.normal(size=12)
+    x, y = rng.normal(size=7) + 0.5, rng.normal(size=13)
     found = permutation_test(x, y, rng=rng)
     assert (found.exact, found.n_groupings) == (False, 9999)
     by_scipy = scipy.stats.permutation_test(
@@ -148,12 +146,12 @@ def test_the_sampled_permutation_test_is_close_to_the_exact_one_and_never_zero()
     assert found.p == pytest.approx(by_scipy.pvalue, abs=0.015)
     assert 0.02 < found.p < 0.98
     assert permutation_test(x + 100, y, rng=rng, n_samples=99).p == 1 / 100
-    with pytest.raises(ValueError, match="rng must be given: 2704156 groupings"):
+    with pytest.raises(ValueError, match="rng must be given: 77520 groupings"):
         permutation_test(x, y)
 
 
-@pytest.mark.parametrize("shift", [0.0, 1e6, -1e6])
-@pytest.mark.parametrize("scale", [1e-300, 1e-13, 1.0, 1e300])
+@pytest.mark.parametrize("shift", [0.0, 1e12, -1e12])
+@pytest.mark.parametrize("scale", [1e-300, 1e-13, 1.0, 1e295])
 def test_neither_unit_nor_origin_changes_a_p_value(shift, scale):
     x, y = np.array([3.0, 5.0, 9.0, 4.0]), np.array([1.0, 2.0, 4.0, 0.0, 3.0])
     pooled = np.concatenate([x, y])

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mha.measure import timing
-from mha.measure.timing import cache_flusher, summary, time_calls
+from mha.measure.timing import Timing, cache_flusher, paired_ratio, summary, time_calls
 
 
 class FakeTime:
@@ -58,6 +58,18 @@ def test_summary_is_not_moved_by_one_interruption():
     assert summary(values) == summary(sorted(values))
 
 
+def test_a_call_too_short_for_the_clock_is_repeated_no_more_than_it_must(monkeypatch):
+    FakeTime(monkeypatch)
+    log = []
+    assert time_calls({"nothing": lambda: log.append(1)}, rounds=2, warmup=0) == {"nothing": [0.0, 0.0]}
+    assert len(log) == 1 + 2 * 10_000
+
+
+def test_a_ratio_pairs_the_times_of_one_round():
+    times = {"a": [1.0, 20.0, 3.0, 40.0], "b": [1.0, 10.0, 1.0, 10.0]}
+    assert paired_ratio(times, "a", "b") == Timing(2.5, 1.75, 3.25)
+
+
 def test_the_flusher_touches_all_its_bytes():
     flush = cache_flusher(n_bytes=1000)
     assert int(flush().sum()) == 1000
@@ -70,14 +82,37 @@ def test_events_wait_for_the_gpu():
     assert min(times) > 2 * 4096**3 / 1e15  # no GPU multiplies faster
 
 
-def test_bad_input_is_named():
-    with pytest.raises(ValueError, match="calls must hold at least one call"):
-        time_calls({})
-    with pytest.raises(ValueError, match=r"got 0, 3, 0\.02"):
-        time_calls({"a": int}, rounds=0)
-    with pytest.raises(ValueError, match="device must be cpu or cuda, got meta"):
-        time_calls({"a": int}, device="meta")
-    with pytest.raises(ValueError, match="two finite numbers or more"):
-        summary([1.0])
-    with pytest.raises(ValueError, match="n_bytes must be positive, got 0"):
-        cache_flusher(n_bytes=0)
+NAN = float("nan")
+TIMES = {"a": [1.0, 2.0], "b": [0.0, 1.0], "c": [1.0]}
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: time_calls({}), ValueError, "calls must hold at least one call"),
+        (lambda: time_calls({"a": 3}), TypeError, "calls must hold what can be called, got int for 'a'"),
+        (lambda: time_calls({"a": int}, rounds=0), ValueError, r"rounds \(0\) must be at least 1"),
+        (lambda: time_calls({"a": int}, rounds=2.5), TypeError, "rounds must be an integer, got 2.5"),
+        (lambda: time_calls({"a": int}, warmup=-1), ValueError, r"warmup \(-1\) must be at least 0"),
+        (lambda: time_calls({"a": int}, seconds=0), ValueError, r"seconds \(0\) must be above 0"),
+        (lambda: time_calls({"a": int}, seconds=NAN), ValueError, r"seconds \(nan\) must be above 0"),
+        (lambda: time_calls({"a": int}, device="meta"), ValueError, "device must be cpu or cuda, got meta"),
+        (lambda: summary([1.0]), ValueError, r"values must hold two times or more, got \[1.0\]"),
+        (lambda: summary([1.0, NAN]), ValueError, r"values \(nan\) must be at least 0"),
+        (lambda: summary([1.0, -1e-9]), ValueError, r"values \(-1e-09\) must be at least 0"),
+        (lambda: paired_ratio(TIMES, "a", "b"), ValueError, r"times\['b'\] \(0.0\) must be above 0"),
+        (lambda: paired_ratio(TIMES, "a", "c"), ValueError, "a and c must share their rounds, got 2 and 1"),
+        (lambda: paired_ratio(TIMES, "a", "d"), ValueError, "other must be one of 'a', 'b', 'c', got 'd'"),
+        (lambda: cache_flusher(n_bytes=0), ValueError, r"n_bytes \(0\) must be at least 1"),
+        (lambda: cache_flusher(n_bytes=1e3), TypeError, "n_bytes must be an integer"),
+    ],
+)
+def test_bad_input_is_named(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
+def test_a_gpu_that_is_not_there_is_named():
+    with pytest.raises(ValueError, match="device must be there, got cuda"):
+        time_calls({"a": int}, device="cuda")

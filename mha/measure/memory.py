@@ -23,7 +23,10 @@ def peak_bytes(call: Callable[[], object], device: torch.device | str = "cpu") -
         call: takes nothing; what it returns is counted, as it exists before it is dropped.  device: where it computes.
     Raises:
         ValueError: the device is neither "cpu" nor "cuda".
+        TypeError: call cannot be called. What call itself raises comes through.
     """
+    if not callable(call):
+        raise TypeError(f"call must be a function without arguments, got {type(call).__name__}")
     device = torch.device(device)
     if device.type == "cuda":
         torch.cuda.synchronize(device)

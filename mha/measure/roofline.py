@@ -1,8 +1,4 @@
-"""The roofline: what a machine can do at best, what attention asks of it, and the time that follows.
-
-Operations count 1 for each addition, multiplication, exponential, division or comparison. Bytes are those that must
-cross between the chip and its memory if nothing stays in a cache from one part to the next, and nothing is read twice
-within a part; so they are a floor.
+"""The roofline: what a machine can do at best, and the time that follows for a cost.
 
 Source: Williams, Waterman and Patterson 2009.
 """
@@ -13,11 +9,11 @@ from dataclasses import dataclass
 
 import torch
 
+from mha.measure.cost import Cost
 from mha.measure.timing import time_calls
+from mha.validation import check_integer, check_number
 
-__all__ = ["Cost", "Machine", "explicit_attention", "fused_attention", "measure_machine"]
-
-SOFTMAX_FLOPS = 5  # for each score: maximum, subtraction, exponential, sum, division
+__all__ = ["Machine", "measure_machine"]
 
 
 @dataclass(frozen=True)
@@ -28,10 +24,8 @@ class Machine:
     bytes_per_s: float
 
     def __post_init__(self) -> None:
-        if not (self.flops_per_s > 0 and self.bytes_per_s > 0):
-            raise ValueError(
-                f"flops_per_s and bytes_per_s must be positive, got {self.flops_per_s} and {self.bytes_per_s}"
-            )
+        check_number("flops_per_s", self.flops_per_s, above=0)
+        check_number("bytes_per_s", self.bytes_per_s, above=0)
 
     @property
     def ridge(self) -> float:
@@ -40,64 +34,12 @@ class Machine:
 
     def attainable(self, intensity: float) -> float:
         """Operations a second that code of this intensity (operations a byte) can reach: the roofline."""
+        check_number("intensity", intensity, at_least=0)
         return min(self.flops_per_s, intensity * self.bytes_per_s)
 
     def seconds(self, cost: Cost) -> float:
         """The least time for a cost: arithmetic and transfers overlap, so the longer of the two counts."""
         return max(cost.flops / self.flops_per_s, cost.bytes / self.bytes_per_s)
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Operations, and bytes moved."""
-
-    flops: int
-    bytes: int
-
-    @property
-    def intensity(self) -> float:
-        """Operations a byte."""
-        return self.flops / self.bytes
-
-    def __add__(self, other: Cost) -> Cost:
-        return Cost(self.flops + other.flops, self.bytes + other.bytes)
-
-
-def explicit_attention(
-    n_heads: int, n_queries: int, n_keys: int, head_dim: int, *, item_bytes: int = 4
-) -> dict[str, Cost]:
-    """The cost of each part when scores and weights are written out, without a mask.
-
-    Args:
-        n_heads: heads times sequences.  n_queries, n_keys, head_dim: sizes of one head.
-        item_bytes: of one number: 4 in float32, 2 in float16 and bfloat16.
-    Returns:
-        "scores" (q kᵀ), "scale", "softmax", "output" (weights v).
-    Raises:
-        ValueError: a size below 1.
-    """
-    _check(n_heads=n_heads, n_queries=n_queries, n_keys=n_keys, head_dim=head_dim, item_bytes=item_bytes)
-    square = n_heads * n_queries * n_keys
-    product = Cost(
-        2 * square * head_dim, item_bytes * (n_heads * (n_queries + n_keys) * head_dim + square)
-    )  # both products read or write the square, and as many numbers besides
-    return {
-        "scores": product,
-        "scale": Cost(square, 2 * item_bytes * square),
-        "softmax": Cost(SOFTMAX_FLOPS * square, 2 * item_bytes * square),
-        "output": product,
-    }
-
-
-def fused_attention(n_heads: int, n_queries: int, n_keys: int, head_dim: int, *, item_bytes: int = 4) -> Cost:
-    """The cost when scores and weights never leave the chip: the same operations; q, k, v read, out written, once.
-
-    Args, Raises:
-        As for `explicit_attention`.
-    """
-    parts = explicit_attention(n_heads, n_queries, n_keys, head_dim, item_bytes=item_bytes)
-    flops = sum(part.flops for part in parts.values())
-    return Cost(flops, item_bytes * n_heads * 2 * (n_queries + n_keys) * head_dim)
 
 
 def measure_machine(
@@ -117,8 +59,10 @@ def measure_machine(
         rounds: how often each is timed.
     Raises:
         ValueError: side, n_bytes or rounds below 1.
+        TypeError: one of them is no integer.
     """
-    _check(side=side, n_bytes=n_bytes, rounds=rounds)
+    for name, size in (("side", side), ("n_bytes", n_bytes), ("rounds", rounds)):
+        check_integer(name, size, at_least=1)
     x, y, product = (torch.ones(side, side, device=device, dtype=dtype) for _ in range(3))
     n_items = max(1, n_bytes // dtype.itemsize)
     a, b, c = (torch.ones(n_items, device=device, dtype=dtype) for _ in range(3))
@@ -128,9 +72,3 @@ def measure_machine(
     }
     best = {name: min(times) for name, times in time_calls(calls, rounds=rounds, device=device).items()}
     return Machine(2 * side**3 / best["product"], 3 * n_items * dtype.itemsize / best["triad"])
-
-
-def _check(**sizes: int) -> None:
-    for name, size in sizes.items():
-        if size < 1:
-            raise ValueError(f"{name} must be 1 or more, got {size}")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import random
 import statistics
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 
-__all__ = ["Timing", "cache_flusher", "summary", "time_calls"]
+from mha.validation import check_choice, check_integer, check_number
+
+__all__ = ["Timing", "cache_flusher", "paired_ratio", "summary", "time_calls"]
 
 Call = Callable[[], object]
 MOST_REPEATS = 10_000
@@ -100,14 +101,16 @@ def time_calls(
         For each name its `rounds` times in seconds; position n of each list belongs to the same round.
     Raises:
         ValueError: no calls, rounds below 1, warmup below 0, seconds not positive, or a device that is neither CPU nor
-            CUDA.
+            CUDA, or not there.
+        TypeError: a call that cannot be called; rounds or warmup is no integer.
     """
     if not calls:
         raise ValueError("calls must hold at least one call, got none")
-    if rounds < 1 or warmup < 0 or not seconds > 0:
-        raise ValueError(
-            f"rounds must be 1 or more, warmup 0 or more, seconds positive; got {rounds}, {warmup}, {seconds}"
-        )
+    for name, call in calls.items():
+        if not callable(call):
+            raise TypeError(f"calls must hold what can be called, got {type(call).__name__} for {name!r}")
+    rounds, warmup = check_integer("rounds", rounds, at_least=1), check_integer("warmup", warmup, at_least=0)
+    check_number("seconds", seconds, above=0)
     return _in_turns(calls, _clock(torch.device(device)), rounds, warmup, seconds, before)
 
 
@@ -115,15 +118,31 @@ def summary(values: Iterable[float]) -> Timing:
     """Median and quartiles, which one interrupted round cannot move far, as it moves a mean.
 
     Args:
-        values: two or more times, in any unit.
+        values: two or more times, or ratios of times, in any unit.
     Raises:
-        ValueError: fewer than two values, or one that is not finite.
+        ValueError: fewer than two values, or one that is negative or not finite.
     """
-    times = list(values)
-    if len(times) < 2 or not all(map(math.isfinite, times)):
-        raise ValueError(f"values must hold two finite numbers or more, got {times}")
+    times = [check_number("values", value, at_least=0) for value in values]
+    if len(times) < 2:
+        raise ValueError(f"values must hold two times or more, got {times}")
     lower, median, upper = statistics.quantiles(times, n=4, method="inclusive")
     return Timing(median, lower, upper)
+
+
+def paired_ratio(times: Mapping[str, Sequence[float]], name: str, other: str) -> Timing:
+    """How many times as long `name` takes as `other`: the ratio within each round, which both met in one state.
+
+    Args:
+        times: as `time_calls` returns them.
+    Raises:
+        ValueError: there is no such name, the two have not as many rounds, or a time of `other` is 0.
+    """
+    check_choice("name", name, times)
+    check_choice("other", other, times)
+    if len(times[name]) != len(times[other]):
+        raise ValueError(f"{name} and {other} must share their rounds, got {len(times[name])} and {len(times[other])}")
+    pairs = zip(times[name], times[other], strict=True)
+    return summary(one / check_number(f"times[{other!r}]", two, above=0) for one, two in pairs)
 
 
 def cache_flusher(device: torch.device | str = "cpu", n_bytes: int = FLUSH_BYTES) -> Call:
@@ -132,10 +151,9 @@ def cache_flusher(device: torch.device | str = "cpu", n_bytes: int = FLUSH_BYTES
     Args:
         device: whose caches.  n_bytes: size of the buffer; take a few times the largest cache.
     Raises:
-        ValueError: n_bytes is not positive.
+        ValueError: n_bytes is below 1.
     """
-    if n_bytes < 1:
-        raise ValueError(f"n_bytes must be positive, got {n_bytes}")
+    check_integer("n_bytes", n_bytes, at_least=1)
     buffer = torch.zeros(n_bytes, dtype=torch.uint8, device=device)
     return lambda: buffer.add_(1)
 
@@ -143,6 +161,8 @@ def cache_flusher(device: torch.device | str = "cpu", n_bytes: int = FLUSH_BYTES
 def _clock(device: torch.device) -> Clock:
     if device.type == "cpu":
         return HostClock()
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device must be there, got {device}: this machine has no GPU that torch can use")
     if device.type == "cuda":
         return CudaClock(device)
     raise ValueError(f"device must be cpu or cuda, got {device.type}: there is no clock for it here")
