@@ -16,10 +16,10 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from benchmarks.interleaved import measure
 from experiments.runner import Row, main
 from mha.attention import attention, fused_attention
 from mha.heads import MultiHeadAttention
+from mha.measure.timing import time_calls
 
 D_MODEL, LENGTH, ROUNDS = 256, 256, 9
 HEADS = [1, 2, 4, 8, 16, 32, 64]
@@ -63,7 +63,7 @@ def run(seed: int) -> Row:
         for path in PATHS
         for n_heads in HEADS
     }
-    times = measure(contenders, rounds=ROUNDS)
+    times = time_calls(contenders, rounds=ROUNDS)
     return {
         path: [round(1000 * statistics.median(times[f"{path} {n_heads}"]), 4) for n_heads in HEADS] for path in PATHS
     }
