@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import difflib
 import html
-import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
@@ -23,14 +22,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from course.verdicts import Criterion, Measurement, decide, round_measurement, shown
+from course.verdicts import KINDS, OUTCOMES, Criterion, Measurement, decide, round_measurement, shown
 from mha.statistics.intervals import student_interval
+from mha.validation import check_choice, check_finite, check_number, check_texts
 
 __all__ = ["MIME_TYPE", "Claim", "ClaimText", "claims", "read_claims"]
 
 MIME_TYPE = "application/vnd.mha.verdict+json"
 MIN_SEEDS = 5
-OUTCOMES = {"pass": "pass", "fail": "fail", "undecided": "undecided: the interval spans the criterion"}
 CELL = "text-align:left;padding:0.2em 0.6em 0.2em 0;"
 
 
@@ -55,9 +54,16 @@ def read_claims(toml: str) -> Mapping[str, ClaimText]:
 
     Raises:
         KeyError: an entry lacks id, text, kind or chapters.
+        ValueError: two have one id, one has no chapters or is of no known kind.
+        TypeError: chapters is one string.
     """
-    rows = tomllib.loads(toml)["claim"]
-    table = {row["id"]: ClaimText(row["id"], row["text"], row["kind"], tuple(row["chapters"])) for row in rows}
+    table: dict[str, ClaimText] = {}
+    for row in tomllib.loads(toml)["claim"]:
+        if row["id"] in table:
+            raise ValueError(f"id must be new, got {row['id']!r} a second time")
+        check_choice(f"kind of {row['id']}", row["kind"], KINDS)
+        chapters = check_texts(f"chapters of {row['id']}", row["chapters"])
+        table[row["id"]] = ClaimText(row["id"], row["text"], row["kind"], tuple(chapters))
     return MappingProxyType(table)
 
 
@@ -74,7 +80,7 @@ class Claim:
         if id not in claims():
             near = difflib.get_close_matches(str(id), claims(), n=3)
             raise ValueError(f"id must be one of C01 to C57, got {id!r}; near it: {', '.join(near) or 'none'}")
-        self.text = claims()[id]
+        self.row = claims()[id]
         self._measurements: dict[tuple[str, str | None], tuple[Measurement, Criterion]] = {}
 
     @property
@@ -122,19 +128,21 @@ class Claim:
         Raises:
             ValueError: too few values, one that is not finite, not exactly one criterion, `when` for a definition, a
                 label measured twice, or against another criterion on its other side.
+            TypeError: values or bounds are no numbers, label, when or unit no text.
 
         The rounding keeps what is shown the same under relative noise of 1e-6, as between processors, but for one
         number in some 500 that lies by chance at an edge of rounding (digits=2: in 5000; narrow intervals: in 50).
         Round numbers such as 0.125 do not lie there, since a number is rounded after adding 1e-5 of itself. Where
         training amplifies noise, take stored results or fewer digits. For agreement up to noise take `same`.
         """
+        _check_words(label=label, when=when, unit=unit)
         numbers = _numbers(label, values, exact)
         low, high = (float(numbers[0]),) * 2 if exact else student_interval(numbers)
         criterion = _criterion(label, above, below, between)
         value, interval = round_measurement(float(numbers.mean()), low, high, criterion, digits)
         outcome = criterion.judge(low, high)
         measurement = Measurement(
-            label, value, None if exact else interval, criterion.text, outcome, len(numbers), when or None, unit
+            label, value, None if exact else interval, criterion.text, outcome, len(numbers), when, unit
         )
         self._add(measurement, criterion)
 
@@ -144,27 +152,25 @@ class Claim:
         A difference within `atol` is shown as 0: its digits are rounding noise and differ between processors.
 
         Raises:
-            ValueError: the shapes differ, an entry is not finite, atol is negative; as for `measure`.
+            ValueError: the shapes differ, an entry is not finite, atol is negative or not finite; as for `measure`.
         """
-        a, b = _float64(a), _float64(b)
+        _check_words(label=label, when=when)
+        a, b = check_finite(f"a of {label!r}", a), check_finite(f"b of {label!r}", b)
         if a.shape != b.shape or a.size == 0:
             raise ValueError(f"a and b of {label!r} must have one shape and not be empty, got {a.shape} and {b.shape}")
-        if not (np.isfinite(a).all() and np.isfinite(b).all()):
-            raise ValueError(f"a and b of {label!r} must be finite, got NaN or infinity")
-        if not atol >= 0:
-            raise ValueError(f"atol of {label!r} must be 0 or more, got {atol}")
+        atol = check_number(f"atol of {label!r}", atol, at_least=0)
         distance = float(np.abs(a - b).max())
         criterion = Criterion(f"at most {shown(atol)}", high=atol, closed=True)
         outcome = criterion.judge(distance, distance)
         value = 0.0 if outcome == "pass" else round_measurement(distance, distance, distance, criterion, 3)[0]
-        self._add(Measurement(label, value, None, criterion.text, outcome, 1, when or None), criterion)
+        self._add(Measurement(label, value, None, criterion.text, outcome, 1, when), criterion)
 
     def _add(self, measurement: Measurement, criterion: Criterion) -> None:
-        if measurement.when and self.text.kind == "definition":
-            raise ValueError(f"when must be None for {self.text.id}, which is a definition; got {measurement.when!r}")
+        if measurement.when and self.row.kind == "definition":
+            raise ValueError(f"when must be None for {self.row.id}, which is a definition; got {measurement.when!r}")
         if (measurement.label, measurement.when) in self._measurements:
             raise ValueError(f"label must be new, got {measurement.named()!r} a second time")
-        others = {other for shown, other in self._measurements.values() if shown.label == measurement.label}
+        others = {other for known, other in self._measurements.values() if known.label == measurement.label}
         if others - {criterion}:
             raise ValueError(
                 f"the criterion of {measurement.label!r} must be the same on both sides of a condition, "
@@ -174,23 +180,22 @@ class Claim:
 
     def _decide(self) -> tuple[str, str | None]:
         if not self._measurements:
-            raise ValueError(f"{self.text.id} needs at least one measurement, got none: call measure or same first")
+            raise ValueError(f"{self.row.id} needs at least one measurement, got none: call measure or same first")
         for one in self.measurements:
             if one.when and not any(m.label == one.label and m.when != one.when for m in self.measurements):
                 raise ValueError(
                     f"{one.label!r} must be measured outside {one.when!r} too, under the same label: "
                     f"got one side of the condition"
                 )
-        return decide(self.text.kind, [(m.label, m.when, m.outcome) for m in self.measurements])
+        return decide(self.row.kind, [(m.label, m.when, m.outcome) for m in self.measurements])
 
     def _heading(self) -> str:
         verdict, condition = self._decide()
         return f"{verdict} {condition}" if condition else verdict
 
     def __repr__(self) -> str:
-        lines = [f"{self.text.id} {self._heading()}: {self.text.text}"]
-        lines += [f"  {m.named()}: {m.numbers()}; {m.criterion}: {OUTCOMES[m.outcome]}" for m in self.measurements]
-        return "\n".join(lines)
+        lines = [f"{self.row.id} {self._heading()}: {self.row.text}"]
+        return "\n".join([*lines, *(f"  {measurement.line()}" for measurement in self.measurements)])
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -204,7 +209,7 @@ class Claim:
         heads = "".join(
             f'<th scope="col" style="{CELL}">{name}</th>' for name in ("measured", "value", "criterion", "outcome")
         )
-        caption = f"<strong>{self.text.id} {html.escape(self._heading())}</strong>: {html.escape(self.text.text)}"
+        caption = f"<strong>{self.row.id} {html.escape(self._heading())}</strong>: {html.escape(self.row.text)}"
         return (
             f'<table style="color:inherit;border-collapse:collapse">'
             f'<caption style="{CELL}color:inherit;caption-side:top">{caption}</caption>'
@@ -214,8 +219,8 @@ class Claim:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         verdict, condition = self._decide()
         record = {
-            "id": self.text.id,
-            "claim": self.text.text,
+            "id": self.row.id,
+            "claim": self.row.text,
             "verdict": verdict,
             "condition": condition,
             "measurements": [_record(measurement) for measurement in self.measurements],
@@ -228,12 +233,16 @@ def _unbroken(text: str) -> str:
     return html.escape(text).replace("n = ", "n\u00a0=\u00a0").replace("e-", "e\u2011")
 
 
-def _float64(x: Any) -> NDArray[np.float64]:
-    return np.asarray(x.detach().cpu() if hasattr(x, "detach") else x, dtype=np.float64)
+def _check_words(*, label: str, when: str | None = None, unit: str = "") -> None:
+    for name, words in (("label", label), ("when", when), ("unit", unit)):
+        if words is not None and not isinstance(words, str):
+            raise TypeError(f"{name} must be text, got {words!r}")
+    if not label.strip() or (when is not None and not when.strip()):
+        raise ValueError(f"label and when must say something, got {label!r} and {when!r}")
 
 
 def _numbers(label: str, values: ArrayLike, exact: bool) -> NDArray[np.float64]:
-    numbers = _float64(values)
+    numbers = check_finite(f"values of {label!r}", values)
     if exact and numbers.ndim:
         raise ValueError(f"values of {label!r} must be one number where exact, got shape {numbers.shape}")
     if not exact and (numbers.ndim != 1 or len(numbers) < MIN_SEEDS):
@@ -241,8 +250,6 @@ def _numbers(label: str, values: ArrayLike, exact: bool) -> NDArray[np.float64]:
             f"values of {label!r} must be (n,) with n ≥ {MIN_SEEDS}, one a seed, got shape {numbers.shape}; "
             f"a number without chance is exact=True"
         )
-    if not np.isfinite(numbers).all():
-        raise ValueError(f"values of {label!r} must be finite, got {numbers[~np.isfinite(numbers)].tolist()}")
     return np.atleast_1d(numbers)
 
 
@@ -252,26 +259,24 @@ def _criterion(label: str, above: float | None, below: float | None, between: tu
         raise ValueError(
             f"exactly one of above, below, between must be given for {label!r}, got {' and '.join(given) or 'none'}"
         )
-    low, high = between if between is not None else (above, below)
-    if not all(x is None or math.isfinite(x) for x in (low, high)) or (between and not between[0] <= between[1]):
-        raise ValueError(f"{given[0]} of {label!r} must be finite and in order, got {(low, high)}")
     if between is not None:
-        return Criterion(f"between {shown(between[0])} and {shown(between[1])}", *between, closed=True)
-    if above is not None:
-        return Criterion(f"above {shown(above)}", low=above)
-    assert below is not None
-    return Criterion(f"below {shown(below)}", high=below)
+        low, high = _pair(f"between of {label!r}", between)
+        return Criterion(f"between {shown(low)} and {shown(high)}", low, high, closed=True)
+    bound = check_number(f"{given[0]} of {label!r}", above if below is None else below)
+    text = f"{given[0]} {shown(bound)}"
+    return Criterion(text, low=bound) if below is None else Criterion(text, high=bound)
+
+
+def _pair(name: str, between: tuple[float, float]) -> tuple[float, float]:
+    if not isinstance(between, tuple | list) or len(between) != 2:
+        raise TypeError(f"{name} must be (low, high), got {between!r}")
+    low, high = (check_number(name, bound) for bound in between)
+    if low > high:
+        raise ValueError(f"{name} must be (low, high) in this order, got ({shown(low)}, {shown(high)})")
+    return low, high
 
 
 def _record(measurement: Measurement) -> dict[str, Any]:
     """The measurement for the verdict's record, in JSON's types."""
-    return {
-        "label": measurement.label,
-        "value": measurement.value,
-        "interval": None if measurement.interval is None else list(measurement.interval),
-        "criterion": measurement.criterion,
-        "outcome": measurement.outcome,
-        "n": measurement.n,
-        "when": measurement.when,
-        "unit": measurement.unit,
-    }
+    interval = None if measurement.interval is None else list(measurement.interval)
+    return asdict(measurement) | {"interval": interval}

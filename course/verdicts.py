@@ -9,7 +9,13 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["Criterion", "Measurement", "decide", "round_measurement", "shown"]
+from mha.validation import check_choice, check_integer
+
+__all__ = ["KINDS", "OUTCOMES", "VERDICTS", "Criterion", "Measurement", "decide", "round_measurement", "shown"]
+
+KINDS = ("measured", "definition")
+OUTCOMES = {"pass": "pass", "fail": "fail", "undecided": "undecided: the interval spans the criterion"}  # as they read
+VERDICTS = ("holds", "holds if", "fails", "defined", "undecided")
 
 
 @dataclass(frozen=True)
@@ -21,8 +27,18 @@ class Criterion:
     high: float = math.inf
     closed: bool = False
 
+    def __post_init__(self) -> None:
+        if not self.low <= self.high:
+            raise ValueError(f"low ({self.low}) must be at most high ({self.high})")
+
     def judge(self, low: float, high: float) -> str:
-        """ "pass" if all of [low, high] satisfies the criterion, "fail" if all violates it, else "undecided"."""
+        """ "pass" if all of [low, high] satisfies the criterion, "fail" if all violates it, else "undecided".
+
+        Raises:
+            ValueError: low is above high, or one is NaN.
+        """
+        if not low <= high:
+            raise ValueError(f"low ({low}) must be at most high ({high})")
         if self._holds(low) and self._holds(high):
             return "pass"
         beyond = (high < self.low or low > self.high) if self.closed else (high <= self.low or low >= self.high)
@@ -61,6 +77,10 @@ class Measurement:
         """The label, with the condition if there is one."""
         return f"{self.label}, when {self.when}" if self.when else self.label
 
+    def line(self) -> str:
+        """What, how much, between what, from how many, what was asked of it, and what came out."""
+        return f"{self.named()}: {self.numbers()}; {self.criterion}: {OUTCOMES[self.outcome]}"
+
 
 def decide(kind: str, outcomes: Iterable[tuple[str, str | None, str]]) -> tuple[str, str | None]:
     """The verdict on a claim, from what was measured and nothing else.
@@ -77,9 +97,12 @@ def decide(kind: str, outcomes: Iterable[tuple[str, str | None, str]]) -> tuple[
         - undecided: anything else.
         One label that fails makes the claim fail; else one undecided leaves it so; else conditions add up.
     Raises:
-        ValueError: nothing was measured.
+        ValueError: nothing was measured, or another kind or outcome.
     """
     rows = list(outcomes)
+    check_choice("kind", kind, KINDS)
+    for _, _, outcome in rows:
+        check_choice("outcome", outcome, OUTCOMES)
     if not rows:
         raise ValueError("a verdict needs at least one measurement, got none: call measure or same first")
     if kind == "definition":
@@ -117,7 +140,12 @@ def round_measurement(
             outcome of the interval, and, if that is wider than a thousandth of its ends, its width to within a third.
     Returns:
         value, (low, high).
+    Raises:
+        ValueError: low, value and high are not finite and in this order; digits is below 1 or above 15.
     """
+    check_integer("digits", digits, at_least=1, at_most=15)
+    if not -math.inf < low <= value <= high < math.inf:
+        raise ValueError(f"low, value and high must be finite and in order, got {low}, {value} and {high}")
     scale = max(abs(low), abs(high))
     if scale == 0.0:
         return 0.0, (0.0, 0.0)

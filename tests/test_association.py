@@ -108,8 +108,8 @@ def test_templates_make_one_vector_a_word_and_template():
 
 @pytest.mark.parametrize("level", [0.95, 0.7])
 def test_the_bootstrap_draws_each_of_the_four_sets_as_scipy_does(level):
-    rng = np.random.default_rng(5)
-    sets = [rng.normal(size=(n, 3)) + shift for n, shift in ((5, 0.5), (7, -0.5), (3, 0.5), (4, -0.5))]
+    rng = np.random.default_rng(38)  # here each set, left undrawn, moves an end of the interval by 0.14 or more
+    sets = [rng.normal(size=(n, 3)) + shift for n, shift in ((5, 0.5), (5, -0.5), (3, 0.5), (4, -0.5))]
     x, y, a, b = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in sets)
 
     def by_index(n_x, n_y, n_a, n_b, axis):

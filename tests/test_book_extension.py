@@ -22,6 +22,8 @@ GITHUB = hosting.Hosting("https://github.com/owner/name", "github")
 GITLAB = hosting.Hosting("https://gitlab.com/owner/name", "gitlab")
 SUBGROUP = hosting.Hosting("https://gitlab.com/group/subgroup/name", "gitlab")
 CHAPTER = "foundations/multi_head"
+UNKNOWN = {"label": "share", "value": 1, "interval": None, "criterion": "above 0", "outcome": "passed", "n": 1}
+UNKNOWN |= {"when": None, "unit": ""}
 
 
 @pytest.mark.parametrize(
@@ -283,8 +285,8 @@ def test_mathjax_comes_from_the_installed_package(monkeypatch):
         offline.find_mathjax()
 
 
-def notebook(text="# Heads\n\nWords.", *bundles, run_s=None, code="x = 1\n\ny = 2"):
-    outputs = [{"output_type": "display_data", "metadata": {}, "data": {MIME_TYPE: b}} for b in bundles]
+def notebook(text="# Heads\n\nWords.", *records, run_s=None, code="x = 1\n\ny = 2"):
+    outputs = [{"output_type": "display_data", "metadata": {}, "data": {MIME_TYPE: b}} for b in records]
     cells = [{"cell_type": "markdown", "metadata": {}, "source": text, "id": "a"}]
     cells += [
         {"cell_type": "code", "metadata": {}, "source": code, "outputs": [o], "id": f"b{n}", "execution_count": n}
@@ -296,7 +298,7 @@ def notebook(text="# Heads\n\nWords.", *bundles, run_s=None, code="x = 1\n\ny = 
 
 
 @pytest.fixture
-def bundle():
+def record():
     claim = Claim("C05")
     claim.measure("share", [0.8, 0.81, 0.79, 0.8, 0.82], above=0.5, when="there are two heads")
     claim.measure("share", [0.3, 0.31, 0.29, 0.3, 0.32], above=0.5)
@@ -313,19 +315,19 @@ def test_all_claims_are_read(claims):
     assert next(claim for claim in claims if claim.id == "C05").chapters == (CHAPTER,)
 
 
-def test_a_stored_verdict_is_read_and_stands(bundle, claims):
-    (verdict,) = stored.read_verdicts(CHAPTER, notebook("# Heads", bundle))
+def test_a_stored_verdict_is_read_and_stands(record, claims):
+    (verdict,) = stored.read_verdicts(CHAPTER, notebook("# Heads", record))
     assert (verdict.chapter, verdict.id, verdict.cell, verdict.anchor) == (CHAPTER, "C05", 1, "verdict-c05")
     assert stored.find_problems(claims, [verdict]) == []
-    low, high = bundle["measurements"][0]["interval"]
-    first, second = map(pages.measurement_line, verdict.measurements)
+    low, high = record["measurements"][0]["interval"]
+    first, second = (m.line() for m in verdict.measurements)
     assert first == f"share, when there are two heads: 0.804 [{low}, {high}], n = 5; above 0.5: pass"
     assert second.endswith("above 0.5: fail")
 
 
-def test_of_two_verdicts_on_a_claim_in_a_chapter_the_last_counts(bundle):
-    first = copy.deepcopy(bundle) | {"verdict": "undecided"}
-    assert [(v.cell, v.bundle) for v in stored.read_verdicts(CHAPTER, notebook("#", first, bundle))] == [(2, bundle)]
+def test_of_two_verdicts_on_a_claim_in_a_chapter_the_last_counts(record):
+    first = copy.deepcopy(record) | {"verdict": "undecided"}
+    assert [(v.cell, v.record) for v in stored.read_verdicts(CHAPTER, notebook("#", first, record))] == [(2, record)]
 
 
 @pytest.mark.parametrize(
@@ -337,11 +339,12 @@ def test_of_two_verdicts_on_a_claim_in_a_chapter_the_last_counts(bundle):
         ({"verdict": "holds"}, CHAPTER, "say 'holds if', the stored verdict is 'holds'"),
         ({"condition": None}, CHAPTER, "the stored verdict is"),
         ({"measurements": []}, CHAPTER, "needs measurements"),
+        ({"measurements": [UNKNOWN]}, CHAPTER, "the outcome 'passed', not one of pass, fail, undecided"),
         ({"measurements": [{"label": "share"}]}, CHAPTER, "each with criterion, interval, label"),
     ],
 )
-def test_a_verdict_that_cannot_stand_is_named(bundle, claims, changes, chapter, match):
-    (verdict,) = stored.read_verdicts(chapter, notebook("# Heads", bundle | changes))
+def test_a_verdict_that_cannot_stand_is_named(record, claims, changes, chapter, match):
+    (verdict,) = stored.read_verdicts(chapter, notebook("# Heads", record | changes))
     (problem,) = stored.find_problems(claims, [verdict])
     assert problem.startswith(f"{chapter}, cell 1: ")
     assert match in problem
@@ -353,10 +356,10 @@ def test_title_is_the_first_heading():
         stored.find_title(notebook("## Only this"))
 
 
-def test_minutes_to_read_count_words_and_lines_of_code(bundle):
+def test_minutes_to_read_count_words_and_lines_of_code(record):
     assert stored.minutes_to_read(notebook("one " * 401)) == 3
     assert stored.minutes_to_read(notebook("")) == 1
-    assert stored.minutes_to_read(notebook("", bundle, code="x\n\n" * 41)) == 3
+    assert stored.minutes_to_read(notebook("", record, code="x\n\n" * 41)) == 3
 
 
 @pytest.mark.parametrize(("run_s", "said"), [(None, ""), (0.4, "under 1 min"), (59, "under 1 min"), (61, "2 min")])

@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 import itertools
 import json
+import math
 import re
 
 import numpy as np
 import pytest
 import torch
 
-from course.claims import MIME_TYPE, Claim, claims
+from course.claims import MIME_TYPE, Claim, claims, read_claims
 from course.verdicts import Criterion, decide, round_measurement
 
 PARTS = {"foundations", "models", "language", "inside", "cost", "ethics", "beyond", "applications"}
@@ -50,6 +51,23 @@ def test_each_chapter_is_a_path_in_one_of_the_parts():
 def test_the_first_chapter_has_its_four_claims():
     ids = [row.id for row in claims().values() if "foundations/attention" in row.chapters]
     assert ids == ["C02", "C03", "C25", "C26"]
+
+
+ROW = '[[claim]]\nid = "C01"\ntext = "A."\nkind = "{}"\nchapters = {}\n'
+
+
+@pytest.mark.parametrize(
+    ("toml", "error", "message"),
+    [
+        (ROW.format("measurd", '["a/b"]'), ValueError, "kind of C01 must be one of 'measured', 'definition', got"),
+        (ROW.format("measured", '"a/b"'), TypeError, "chapters of C01 must be several texts, got one string"),
+        (ROW.format("measured", "[]"), ValueError, "chapters of C01 must hold at least one text"),
+        (2 * ROW.format("measured", '["a/b"]'), ValueError, "id must be new, got 'C01' a second time"),
+    ],
+)
+def test_a_table_with_a_fault_is_refused(toml, error, message):
+    with pytest.raises(error, match=message):
+        read_claims(toml)
 
 
 def test_an_unknown_claim_is_refused_with_near_ones():
@@ -119,8 +137,8 @@ def test_the_whole_interval_decides(mean, outcome, verdict):
 def test_an_exact_number_at_and_beside_the_bound(bounds, value, outcome, text):
     claim = Claim("C26")
     claim.measure("x", value, exact=True, **bounds)
-    figure = claim.measurements[0]
-    assert (figure.value, figure.outcome, figure.criterion) == (value, outcome, text)
+    measurement = claim.measurements[0]
+    assert (measurement.value, measurement.outcome, measurement.criterion) == (value, outcome, text)
 
 
 # ---- the verdict
@@ -204,6 +222,29 @@ def test_a_claim_without_a_measurement_cannot_be_shown(show):
         show(Claim("C26"))
 
 
+@pytest.mark.parametrize(
+    ("kind", "outcome", "message"),
+    [
+        ("mesured", PASS, "kind must be one of 'measured', 'definition', got 'mesured'"),
+        ("measured", "passed", "outcome must be one of 'pass', 'fail', 'undecided', got 'passed'"),
+        ("definition", None, "outcome must be one of .* got None"),
+    ],
+)
+def test_an_unknown_kind_or_outcome_is_no_verdict(kind, outcome, message):
+    with pytest.raises(ValueError, match=message):
+        decide(kind, [("x", None, PASS), ("y", None, outcome)])
+
+
+@pytest.mark.parametrize(("low", "high"), [(2.0, 1.0), (math.nan, 1.0), (1.0, math.nan)])
+def test_nothing_is_judged_that_is_no_interval(low, high):
+    with pytest.raises(ValueError, match=r"low \(.*\) must be at most high"):
+        Criterion("", low, high)
+    with pytest.raises(ValueError, match=r"low \(.*\) must be at most high"):
+        Criterion("above 0", low=0.0).judge(low, high)
+    with pytest.raises(ValueError, match="low, value and high must be finite and in order"):
+        round_measurement(low, low, high, Criterion("above 0", low=0.0), 3)
+
+
 @pytest.mark.parametrize("kind", ["measured", "definition"])
 def test_no_measurement_no_verdict(kind):
     with pytest.raises(ValueError, match="a verdict needs at least one measurement, got none"):
@@ -252,14 +293,37 @@ def test_a_definition_has_no_condition():
         (np.inf, {"above": 0, "exact": True}, r"must be finite, got \[inf\]"),
         (NOISE, {}, "exactly one of above, below, between must be given for 'x', got none"),
         (NOISE, {"above": 0, "below": 1}, "got above and below"),
-        (NOISE, {"between": (2, 1)}, "between of 'x' must be finite and in order"),
-        (NOISE, {"above": -np.inf}, "above of 'x' must be finite"),
-        (NOISE, {"below": np.nan}, "below of 'x' must be finite"),
+        (NOISE, {"between": (2, 1)}, r"between of 'x' must be \(low, high\) in this order, got \(2, 1\)"),
+        (NOISE, {"between": (np.nan, 1)}, r"between of 'x' \(nan\) must be finite"),
+        (NOISE, {"between": (0, np.inf)}, r"between of 'x' \(inf\) must be finite"),
+        (NOISE, {"above": -np.inf}, r"above of 'x' \(-inf\) must be finite"),
+        (NOISE, {"below": np.nan}, r"below of 'x' \(nan\) must be finite"),
+        (NOISE, {"above": 0, "digits": 0}, r"digits \(0\) must be between 1 and 15"),
+        (NOISE, {"above": 0, "when": " "}, "label and when must say something, got 'x' and ' '"),
     ],
 )
 def test_bad_measurements_are_refused(values, arguments, message):
     claim = Claim("C26")
     with pytest.raises(ValueError, match=message):
+        claim.measure("x", values, **arguments)
+    assert claim.measurements == ()
+
+
+@pytest.mark.parametrize(
+    ("values", "arguments", "message"),
+    [
+        (["1"] * 5, {"above": 0}, "values of 'x' must be real numbers"),
+        (NOISE, {"above": "0"}, "above of 'x' must be a number, got '0'"),
+        (NOISE, {"below": True}, "below of 'x' must be a number, got True"),
+        (NOISE, {"between": 0.5}, r"between of 'x' must be \(low, high\), got 0.5"),
+        (NOISE, {"between": (0, 1, 2)}, r"between of 'x' must be \(low, high\), got \(0, 1, 2\)"),
+        (NOISE, {"above": 0, "digits": 2.5}, "digits must be an integer, got 2.5"),
+        (NOISE, {"above": 0, "unit": None, "when": 3}, "when must be text, got 3"),
+    ],
+)
+def test_measurements_of_another_kind_are_refused(values, arguments, message):
+    claim = Claim("C26")
+    with pytest.raises(TypeError, match=message):
         claim.measure("x", values, **arguments)
     assert claim.measurements == ()
 
@@ -277,8 +341,9 @@ def test_a_label_is_measured_once():
         ([1.0, 2.0], [1.0], 1.0, r"must have one shape and not be empty, got \(2,\) and \(1,\)"),
         ([], [], 1.0, "not be empty"),
         ([np.nan], [np.nan], 1.0, "must be finite"),
-        ([1.0], [1.0], -1.0, "atol of 'x' must be 0 or more, got -1.0"),
-        ([1.0], [1.0], np.nan, "atol of 'x' must be 0 or more, got nan"),
+        ([1.0], [1.0], -1.0, r"atol of 'x' \(-1.0\) must be at least 0"),
+        ([1.0], [9.0], np.inf, r"atol of 'x' \(inf\) must be at least 0"),
+        ([1.0], [1.0], np.nan, r"atol of 'x' \(nan\) must be at least 0"),
     ],
 )
 def test_bad_comparisons_are_refused(a, b, atol, message):
@@ -294,7 +359,7 @@ def test_same_hides_noise_and_shows_a_real_difference():
     claim.same("noise", [1.0, 2.0], torch.tensor([1.0, 2.0 + 3e-7], requires_grad=True), atol=1e-6)
     claim.same("edge", [0.0], [0.5], atol=0.5)
     claim.same("far", [1.0, 2.0], [1.0, 2.03127], atol=1e-6)
-    assert [(f.value, f.outcome, f.criterion) for f in claim.measurements] == [
+    assert [(m.value, m.outcome, m.criterion) for m in claim.measurements] == [
         (0.0, PASS, "at most 1e-06"),
         (0.0, PASS, "at most 0.5"),
         (0.0313, FAIL, "at most 1e-06"),
@@ -356,7 +421,7 @@ def test_what_is_shown_survives_noise():
 
 
 @pytest.mark.parametrize("round_number", [0.125, 0.5, 2.5, 1.0, 100.0, 0.0375, 1e-3])
-def test_round_figures_survive_noise_in_every_direction(round_number):
+def test_round_numbers_survive_noise_in_every_direction(round_number):
     shown = {
         round_measurement(x, x, x, Criterion("above -9", low=-9.0), digits)[0]
         for digits in (2,)

@@ -14,7 +14,7 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from course.claims import ClaimText, read_claims
-from course.verdicts import Measurement
+from course.verdicts import VERDICTS
 
 from . import stored
 
@@ -109,8 +109,8 @@ class ClaimsDirective(Stored):
 
     def summary(self, claims: list[ClaimText], verdicts: list[stored.Verdict]) -> nodes.paragraph:
         measured = {verdict.id for verdict in verdicts}
-        counts = Counter(str(verdict.bundle.get("verdict")) for verdict in verdicts)
-        said = [f"{count} × {word}" for word in stored.VERDICTS if (count := counts[word])]
+        counts = Counter(str(verdict.record.get("verdict")) for verdict in verdicts)
+        said = [f"{count} × {word}" for word in VERDICTS if (count := counts[word])]
         waiting = sum(claim.id not in measured for claim in claims)
         text = f"{len(claims)} claims. Verdicts so far: {', '.join(said) or 'none'}. {NOT_YET.capitalize()}: {waiting}."
         return nodes.paragraph(text=text)
@@ -125,22 +125,17 @@ class ClaimsDirective(Stored):
         return row_of_claim
 
     def verdict_blocks(self, verdict: stored.Verdict) -> list[Node]:
-        line = nodes.paragraph("", "", badge(str(verdict.bundle["verdict"])))
-        line += nodes.Text(f" {verdict.bundle['condition']} " if verdict.bundle["condition"] else " ")
+        line = nodes.paragraph("", "", badge(str(verdict.record["verdict"])))
+        line += nodes.Text(f" {verdict.record['condition']} " if verdict.record["condition"] else " ")
         title = self.title(verdict.chapter, self.notebooks[verdict.chapter])
         line += self.link(verdict.chapter, title, verdict.anchor)
-        rows = [nodes.list_item("", nodes.paragraph(text=measurement_line(m))) for m in verdict.measurements]
+        rows = [nodes.list_item("", nodes.paragraph(text=m.line())) for m in verdict.measurements]
         return [line, nodes.bullet_list("", *rows, classes=["measurements"])]
 
 
 def badge(verdict: str) -> nodes.inline:
     """A verdict as a word in a quiet frame."""
     return nodes.inline(text=verdict, classes=["verdict", "verdict-" + verdict.replace(" ", "-")])
-
-
-def measurement_line(measurement: Measurement) -> str:
-    """One measurement in a line: what, how much, between what, from how many, and what was asked of it."""
-    return f"{measurement.named()}: {measurement.numbers()}; {measurement.criterion}: {measurement.outcome}"
 
 
 def spelt(chapter: str) -> str:

@@ -11,24 +11,23 @@ from pathlib import Path
 from typing import Any
 
 from course.claims import MIME_TYPE, ClaimText
-from course.verdicts import Measurement, decide
+from course.verdicts import OUTCOMES, Measurement, decide
 
-VERDICTS = ("holds", "holds if", "fails", "defined", "undecided")
 WORDS_A_MINUTE = 200
 CODE_LINES_A_MINUTE = 20
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One stored verdict: the chapter (`foundations/attention`), the cell it stands in, and the output's own JSON."""
+    """One stored verdict: the chapter (`foundations/attention`), the cell it stands in, the record in its output."""
 
     chapter: str
     cell: int
-    bundle: dict[str, Any] = field(repr=False)
+    record: dict[str, Any] = field(repr=False)
 
     @property
     def id(self) -> str:
-        return str(self.bundle.get("id", ""))
+        return str(self.record.get("id", ""))
 
     @property
     def anchor(self) -> str:
@@ -42,7 +41,7 @@ class Verdict:
         Raises:
             TypeError: one lacks an entry, or has one that no measurement has.
         """
-        return [Measurement(**entry) for entry in self.bundle.get("measurements", [])]
+        return [Measurement(**entry) for entry in self.record.get("measurements", [])]
 
 
 def read_notebook(path: Path) -> dict[str, Any]:
@@ -71,7 +70,7 @@ def parse_notebook(text: str) -> dict[str, Any]:
     return {"metadata": {}} | notebook
 
 
-def stored_bundles(notebook: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+def stored_records(notebook: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
     """(cell number, verdict) for each verdict in a notebook's outputs, in order."""
     for number, cell in enumerate(notebook["cells"]):
         for output in cell.get("outputs", []):
@@ -82,7 +81,7 @@ def stored_bundles(notebook: dict[str, Any]) -> Iterator[tuple[int, dict[str, An
 
 def read_verdicts(chapter: str, notebook: dict[str, Any]) -> list[Verdict]:
     """The verdicts stored in one chapter; of several on the same claim the last, which has seen the most."""
-    last = {str(bundle.get("id", "")): Verdict(chapter, cell, bundle) for cell, bundle in stored_bundles(notebook)}
+    last = {str(record.get("id", "")): Verdict(chapter, cell, record) for cell, record in stored_records(notebook)}
     return list(last.values())
 
 
@@ -103,15 +102,18 @@ def find_problem(claim: ClaimText | None, verdict: Verdict) -> str:
         return f"no claim is called {verdict.id!r}"
     if verdict.chapter not in claim.chapters:
         return f"{claim.id} is tested in {', '.join(claim.chapters)}, not here"
-    if verdict.bundle.get("claim") != claim.text:
+    if verdict.record.get("claim") != claim.text:
         return f"the stored wording of {claim.id} is not the one of claims.toml; run the chapter again"
     expected = {field.name for field in fields(Measurement)}
-    entries = verdict.bundle.get("measurements")
+    entries = verdict.record.get("measurements")
     if not entries or any(set(entry) != expected for entry in entries):
         return f"{claim.id} needs measurements, each with {', '.join(sorted(expected))}"
+    unknown = sorted({str(m.outcome) for m in verdict.measurements} - set(OUTCOMES))
+    if unknown:
+        return f"{claim.id} has a measurement with the outcome {unknown[0]!r}, not one of {', '.join(OUTCOMES)}"
     decided = decide(claim.kind, [(m.label, m.when, m.outcome) for m in verdict.measurements])
-    if decided != (verdict.bundle.get("verdict"), verdict.bundle.get("condition")):
-        said = verdict.bundle.get("verdict")
+    if decided != (verdict.record.get("verdict"), verdict.record.get("condition")):
+        said = verdict.record.get("verdict")
         return f"the measurements of {claim.id} say {decided[0]!r}, the stored verdict is {said!r}"
     return ""
 
