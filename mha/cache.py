@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import torch
 from torch import Tensor
 
-__all__ = ["KVCache", "LayerCaches"]
+from mha.precision import same_precision
+from mha.validation import check_integer, check_tensor
+
+__all__ = ["KVCache", "LayerCaches", "check_cache"]
 
 
 class KVCache:
@@ -13,8 +19,10 @@ class KVCache:
 
     Args:
         batch: b.  n_kv_heads: g.  max_len: tokens there is room for.  head_dim: d.
-        dtype, device: of what will be appended.
+        dtype, device: of what will be appended; under autocast, which decides the dtype of keys and values itself, of
+            what is kept.
     Raises:
+        TypeError: a size is no integer, or dtype is not float.
         ValueError: a size is not positive.
     """
 
@@ -29,14 +37,24 @@ class KVCache:
         device: torch.device | str | None = None,
     ) -> None:
         sizes = {"batch": batch, "n_kv_heads": n_kv_heads, "max_len": max_len, "head_dim": head_dim}
-        for name, size in sizes.items():
-            if size < 1:
-                raise ValueError(f"{name} ({size}) must be positive")
+        batch, n_kv_heads, max_len, head_dim = (check_integer(*size, at_least=1) for size in sizes.items())
+        if not dtype.is_floating_point:
+            raise TypeError(f"dtype must be a float one, got {dtype}")
         self.max_len = max_len
         self._length = 0
         with torch.inference_mode(False):  # or a cache made during inference could not be written outside it
             self._both = torch.zeros(2, batch, n_kv_heads, max_len, head_dim, dtype=dtype, device=device)
-        self._keys, self._values = self._both
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self._both.is_inference():  # copied during inference: it could not be written outside it either
+            with torch.inference_mode(False):
+                self._both = self._both.clone()
+
+    @property
+    def batch(self) -> int:
+        """Sequences there is room for."""
+        return self._both.shape[1]
 
     @property
     def length(self) -> int:
@@ -46,12 +64,12 @@ class KVCache:
     @property
     def keys(self) -> Tensor:
         """(b, g, length, d), a view: later writes show in it."""
-        return self._keys[:, :, : self._length]
+        return self._both[0, :, :, : self._length]
 
     @property
     def values(self) -> Tensor:
         """(b, g, length, d), a view: later writes show in it."""
-        return self._values[:, :, : self._length]
+        return self._both[1, :, :, : self._length]
 
     @property
     def cache_bytes(self) -> int:
@@ -71,8 +89,8 @@ class KVCache:
         """
         self._check(k, v)
         stop = self._length + k.shape[-2]
-        self._keys[:, :, self._length : stop] = k
-        self._values[:, :, self._length : stop] = v
+        self._both[0, :, :, self._length : stop] = k
+        self._both[1, :, :, self._length : stop] = v
         self._length = stop
         return self.keys, self.values
 
@@ -80,11 +98,10 @@ class KVCache:
         """Keep the first tokens only; the next append writes over the rest.
 
         Raises:
+            TypeError: length is no integer.
             ValueError: length is negative or beyond the tokens there are.
         """
-        if not 0 <= length <= self._length:
-            raise ValueError(f"length ({length}) must be between 0 and the tokens in the cache ({self._length})")
-        self._length = length
+        self._length = check_integer("length", length, at_least=0, at_most=self._length)
 
     def reset(self) -> None:
         """Forget every token."""
@@ -99,7 +116,8 @@ class KVCache:
             TypeError: index is not an integer tensor.
             ValueError: wrong shape or device, or an entry is no sequence of the batch.
         """
-        batch, device = self._both.shape[1], self._both.device
+        batch, device = self.batch, self._both.device
+        check_tensor("index", index)
         if index.dtype not in (torch.int64, torch.int32):
             raise TypeError(f"index must be int64 or int32, got {index.dtype}")
         if index.shape != (batch,) or index.device != device:
@@ -113,9 +131,10 @@ class KVCache:
         _, batch, n_kv_heads, max_len, head_dim = self._both.shape
         dtype, device = self._both.dtype, self._both.device
         for name, x in (("k", k), ("v", v)):
+            check_tensor(name, x)
             if x.dim() != 4 or (*x.shape[:2], x.shape[3]) != (batch, n_kv_heads, head_dim) or x.shape[2] == 0:
                 raise ValueError(f"{name} must be ({batch}, {n_kv_heads}, i ≥ 1, {head_dim}), got {tuple(x.shape)}")
-            if x.dtype != dtype or x.device != device:
+            if x.device != device or not same_precision(x, dtype):
                 raise ValueError(f"{name} must be {dtype} on {device} as the cache is, got {x.dtype} on {x.device}")
             if x.requires_grad and torch.is_grad_enabled():
                 raise ValueError(f"{name} requires grad, but a cache is for inference: call under torch.no_grad()")
@@ -129,19 +148,80 @@ class KVCache:
 
 
 class LayerCaches(tuple[KVCache, ...]):
-    """The caches of a stack of layers, one each."""
+    """The caches of a stack of layers, one each, which hold the same tokens.
+
+    Args:
+        caches: one a layer.
+    Raises:
+        TypeError: one is no `KVCache`.
+        ValueError: there is none, two layers share one, or they differ in batch or length.
+    """
+
+    def __new__(cls, caches: Iterable[KVCache]) -> LayerCaches:
+        made = super().__new__(cls, caches)
+        for cache in made:
+            if not isinstance(cache, KVCache):
+                raise TypeError(f"caches must be KVCache, got {type(cache).__name__} among them")
+        if not made or len({id(cache) for cache in made}) != len(made):
+            raise ValueError(f"caches must be one for each layer, got {len(made)}{' with one twice' if made else ''}")
+        if len({cache.batch for cache in made}) > 1:
+            raise ValueError(f"caches must agree in batch, got {[cache.batch for cache in made]}")
+        _common_length(made)
+        return made
 
     @property
     def length(self) -> int:
-        """Tokens in the caches, which is the position of the next one."""
-        return self[0].length
+        """Tokens in the caches, which is the position of the next one.
+
+        Raises:
+            ValueError: the layers hold different numbers of them, as they do when an error stopped a model half-way;
+                `truncate` to what all of them hold.
+        """
+        return _common_length(self)
 
     @property
     def cache_bytes(self) -> int:
         """Bytes allocated by all layers."""
         return sum(cache.cache_bytes for cache in self)
 
+    def truncate(self, length: int) -> None:
+        """`KVCache.truncate` in every layer, or in none."""
+        length = check_integer("length", length, at_least=0, at_most=min(cache.length for cache in self))
+        for cache in self:
+            cache.truncate(length)
+
+    def reset(self) -> None:
+        """Forget every token."""
+        self.truncate(0)
+
     def reorder(self, index: Tensor) -> None:
         """`KVCache.reorder` in every layer."""
         for cache in self:
             cache.reorder(index)
+
+
+def _common_length(caches: tuple[KVCache, ...]) -> int:
+    first = caches[0].length
+    if any(cache.length != first for cache in caches):
+        raise ValueError(f"caches must hold the same number of tokens, got {[cache.length for cache in caches]}")
+    return first
+
+
+def check_cache(
+    cache: KVCache, x: Tensor, context: Tensor | None, names: tuple[str, str] = ("cache", "context")
+) -> None:
+    """Refuse a cache that does not belong to the batch of x or, once filled from a context, to that context.
+
+    Args:
+        cache: of a layer.  x: (b, i, m).  context: (b, j, m), or None in self-attention.
+        names: of cache and context, for the messages.
+    Raises:
+        TypeError: cache is no `KVCache`.
+        ValueError: another batch, or keys of another number than context has.
+    """
+    if not isinstance(cache, KVCache):
+        raise TypeError(f"{names[0]} must be a KVCache, got {type(cache).__name__}")
+    if cache.batch != x.shape[0]:
+        raise ValueError(f"{names[0]} must be of x's batch ({x.shape[0]}), got {cache.batch}")
+    if context is not None and cache.length not in (0, context.shape[1]):
+        raise ValueError(f"{names[0]} holds {cache.length} keys, {names[1]} has {context.shape[1]}: not the same")

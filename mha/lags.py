@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from mha.validation import check_integer, check_tensor
+
 __all__ = ["every_lag", "lag_of_pairs", "spread_over_pairs"]
 
 
@@ -19,6 +21,7 @@ def lag_of_pairs(n_queries: int, n_keys: int | None = None, *, device: torch.dev
     Returns:
         (i, j) int64.
     Raises:
+        TypeError: i or j is no integer.
         ValueError: i < 1 or i > j.
     """
     n_keys = _checked(n_queries, n_keys)
@@ -45,12 +48,18 @@ def spread_over_pairs(by_lag: Tensor, n_keys: int) -> Tensor:
         by_lag: (h, i + j - 1).  n_keys: j.
     Returns:
         (h, i, j). Each query's row is a window on by_lag, one step back per query.
+    Raises:
+        TypeError: n_keys is no integer.
+        ValueError: by_lag knows fewer lags than there are keys.
     """
+    check_tensor("by_lag", by_lag)
+    check_integer("n_keys", n_keys, at_least=1, at_most=by_lag.shape[-1])
     return by_lag.unfold(-1, n_keys, 1).flip(-2)
 
 
 def _checked(n_queries: int, n_keys: int | None) -> int:
-    n_keys = n_queries if n_keys is None else n_keys
+    check_integer("n_queries", n_queries)
+    n_keys = n_queries if n_keys is None else check_integer("n_keys", n_keys)
     if not 1 <= n_queries <= n_keys:
         raise ValueError(f"n_queries ({n_queries}) must be at least 1 and at most n_keys ({n_keys})")
     return n_keys

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from mha.lags import lag_of_pairs
+from mha.validation import check_integer, check_tensor
 
-__all__ = ["causal_mask", "combine_masks", "padding_mask", "sliding_window_mask"]
+__all__ = ["causal_mask", "check_key_mask", "combine_masks", "padding_mask", "sliding_window_mask"]
 
 
 def causal_mask(n_queries: int, n_keys: int | None = None, *, device: torch.device | str | None = None) -> Tensor:
@@ -19,6 +20,7 @@ def causal_mask(n_queries: int, n_keys: int | None = None, *, device: torch.devi
     Returns:
         (i, j) bool, True = may attend.
     Raises:
+        TypeError: i or j is no integer.
         ValueError: i < 1 or i > j.
     """
     return lag_of_pairs(n_queries, n_keys, device=device) >= 0
@@ -34,10 +36,10 @@ def sliding_window_mask(
     Returns:
         (i, j) bool, True = may attend.
     Raises:
+        TypeError: window, i or j is no integer.
         ValueError: window < 1, i < 1 or i > j.
     """
-    if window < 1:
-        raise ValueError(f"window ({window}) must be at least 1")
+    check_integer("window", window, at_least=1)
     lags = lag_of_pairs(n_queries, n_keys, device=device)
     return (lags >= 0) & (lags < window)
 
@@ -50,18 +52,28 @@ def padding_mask(lengths: Tensor, max_len: int | None = None) -> Tensor:
     Returns:
         (b, j) bool, True = a real token. Hand it to `MultiHeadAttention` as `key_mask`.
     Raises:
-        TypeError: lengths is not an integer tensor.
+        TypeError: lengths is not an integer tensor, or max_len no integer.
         ValueError: lengths is not one axis, is empty, or leaves 0 … max_len.
     """
+    check_tensor("lengths", lengths)
     if lengths.dtype.is_floating_point or lengths.dtype == torch.bool:
         raise TypeError(f"lengths must be integers, got {lengths.dtype}")
     if lengths.dim() != 1 or lengths.numel() == 0:
         raise ValueError(f"lengths must have shape (b,) with b ≥ 1, got {tuple(lengths.shape)}")
     longest = int(lengths.max())
-    max_len = longest if max_len is None else max_len
+    max_len = longest if max_len is None else check_integer("max_len", max_len, at_least=0)
     if int(lengths.min()) < 0 or longest > max_len:
         raise ValueError(f"lengths must lie between 0 and max_len ({max_len}), got {lengths.tolist()}")
     return torch.arange(max_len, device=lengths.device) < lengths[:, None]
+
+
+def check_key_mask(key_mask: Tensor, batch: int, n_keys: int, name: str = "key_mask") -> None:
+    """Refuse what is no bool (b, j): TypeError, ValueError. name is what the caller calls it."""
+    check_tensor(name, key_mask)
+    if key_mask.dtype != torch.bool:
+        raise TypeError(f"{name} must be bool (True = a real token), got {key_mask.dtype}")
+    if key_mask.shape != (batch, n_keys):
+        raise ValueError(f"{name} must have shape {(batch, n_keys)}, got {tuple(key_mask.shape)}")
 
 
 def combine_masks(*masks: Tensor | None) -> Tensor | None:
@@ -78,6 +90,7 @@ def combine_masks(*masks: Tensor | None) -> Tensor | None:
     for mask in masks:
         if mask is None:
             continue
+        check_tensor("a mask", mask)
         if mask.dtype != torch.bool:
             raise TypeError(f"a mask must be bool (True = may attend), got {mask.dtype}")
         combined = mask if combined is None else combined & mask

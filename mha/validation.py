@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import fields
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
+
+from mha.precision import layer_precision, same_precision
 
 __all__ = [
     "check_choice",
@@ -22,8 +24,11 @@ __all__ = [
     "check_generator",
     "check_ids",
     "check_integer",
+    "check_module",
     "check_number",
     "check_sizes",
+    "check_stream",
+    "check_tensor",
     "check_texts",
 ]
 
@@ -35,9 +40,14 @@ def check_integer(name: str, value: object, *, at_least: int | None = None, at_m
         TypeError: it is no integer; 3.0 and True are none.
         ValueError: it lies outside the bounds.
     """
-    if isinstance(value, bool) or not isinstance(value, Integral):
+    if type(value) is int:
+        number = value
+    elif isinstance(value, torch.SymInt):
+        number = cast(int, value)  # a size that torch.export leaves open stays open
+    elif isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be an integer, got {_shown(value)}")
-    number = int(value)
+    else:
+        number = int(value)
     if (at_least is not None and number < at_least) or (at_most is not None and number > at_most):
         raise ValueError(f"{name} ({number}) must be {_range(at_least, at_most)}")
     return number
@@ -72,6 +82,51 @@ def check_number(
     if not (inside and abs(number) < float("inf")):
         raise ValueError(f"{name} ({value}) must be {wanted or 'finite'}")
     return number
+
+
+def check_tensor(name: str, value: object) -> None:
+    """Refuse what is no tensor, a list or None say, before an attribute of one is asked of it.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{name} must be a tensor, got {_shown(value)}")
+
+
+def check_stream(name: str, x: Tensor, width: int, layer: nn.Module, *, batched: bool = False) -> None:
+    """Refuse vectors that do not fit a layer, which would do so with a message of its own or not at all.
+
+    Args:
+        name: of the argument, for the message.  x: what should be (..., i, width), or (b, i, width) if batched.
+        layer: what it goes into, which tells dtype and device.
+    Raises:
+        TypeError: x is no tensor.
+        ValueError: a shape, dtype or device that does not fit; if batched, an empty axis.
+    """
+    check_tensor(name, x)
+    if batched and (x.dim() != 3 or x.shape[-1] != width or 0 in x.shape):
+        raise ValueError(f"{name} must have shape (b, i, {width}), none empty, got {tuple(x.shape)}")
+    if x.dim() < 2 or x.shape[-1] != width:
+        raise ValueError(f"{name} must have shape (..., i, {width}), got {tuple(x.shape)}")
+    wanted = layer_precision(layer)
+    if wanted is None:
+        return
+    dtype, device = wanted
+    if not same_precision(x, dtype):
+        raise ValueError(f"{name} must be {dtype} as the layer is, got {x.dtype}")
+    if x.device != device:
+        raise ValueError(f"{name} must be on {device} as the layer is, got {x.device}")
+
+
+def check_module(name: str, value: object) -> None:
+    """Refuse what is no module.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(value, nn.Module):
+        raise TypeError(f"{name} must be a torch.nn.Module, got {_shown(value)}")
 
 
 def check_choice(name: str, value: object, choices: Collection[str]) -> None:

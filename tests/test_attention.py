@@ -120,6 +120,63 @@ def test_without_an_axis_of_heads():
     assert_close(fused_attention(q, k, v), out, atol=1e-12, rtol=0)
 
 
+HALF = pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+
+
+@HALF
+def test_half_precision_is_rounded_once(dtype):
+    q, k, v = (x.detach().to(dtype) for x in inputs(torch.float32, G))
+    allowed, bias = masks(dtype)
+    chosen = {"attn_mask": allowed, "attn_bias": bias, "is_causal": True}
+    want = attention(*(x.double() for x in (q, k, v)), **chosen | {"attn_bias": bias.double()})
+    for got, exact in zip(attention(q, k, v, **chosen), want, strict=True):
+        assert got.dtype == dtype
+        assert_close(got.double(), exact, atol=1e-7, rtol=torch.finfo(dtype).eps / 2)
+    assert_close(fused_attention(q, k, v, **chosen).double(), want[0], atol=0.03, rtol=0.02)
+
+
+@HALF
+def test_scores_too_large_for_half_precision_do_not_overflow(dtype):
+    q = torch.full((1, 1, 4, 64), 40.0, dtype=dtype)  # q·k = 102400, beyond float16; 12800 once scaled
+    v = torch.randn((1, 1, 4, 3), generator=torch.Generator().manual_seed(0)).to(dtype)
+    out, weights = attention(q, q, v)
+    assert torch.equal(weights, torch.full((1, 1, 4, 4), 0.25, dtype=dtype))
+    assert_close(out.float(), v.float().mean(-2, keepdim=True).expand(1, 1, 4, 3), atol=1e-3, rtol=1e-2)
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_under_autocast_both_ways_are_near_and_of_its_dtype(mixed):
+    q, k, v = (x.detach() for x in inputs(torch.float32, G))
+    allowed, bias = masks(torch.float32)
+    want, want_weights = attention(q, k, v, attn_mask=allowed, attn_bias=bias)
+    if mixed:
+        k, v = k.bfloat16(), v.bfloat16()
+    with torch.autocast("cpu", torch.bfloat16):
+        out, weights = attention(q, k, v, attn_mask=allowed, attn_bias=bias)
+        fused = fused_attention(q, k, v, attn_mask=allowed, attn_bias=bias)
+        with pytest.raises(ValueError, match=r"k must be torch.float32 .*, got torch.float64"):
+            attention(q, k.double(), v.double())
+    assert out.dtype == weights.dtype == fused.dtype == torch.bfloat16
+    for got, exact in ((out, want), (fused, want), (weights, want_weights)):
+        assert (got.float() - exact).abs().max() < 0.03 * exact.abs().max()  # bfloat16 keeps 8 bits
+        assert (got.float() - exact).abs().max() > 0
+
+
+def test_nan_is_never_swallowed_in_the_open_and_shows_in_the_gradients_of_the_fused_way():
+    """A query that holds NaN gets zeros from torch's kernel on a CPU; whoever trains sees it in the gradients."""
+    q, k, v = inputs()
+    with torch.no_grad():
+        q[1, 2, 3, 4] = torch.nan
+    out, weights = attention(q, k, v)
+    rows = torch.zeros(B, H, I, dtype=torch.bool)
+    rows[1, 2, 3] = True
+    assert torch.equal(out.isnan().all(-1), rows)
+    assert torch.equal(weights.isnan().all(-1), rows)
+    fused_attention(q, k, v).sum().backward()
+    assert q.grad.isnan().any()
+    assert k.grad.isnan().any()
+
+
 def error_cases():
     q, k, v = (x.detach() for x in inputs())
     allowed, bias = masks()
@@ -135,6 +192,17 @@ def error_cases():
     yield (q, k, v), {"attn_bias": bias.float()}, TypeError, r"attn_bias must be torch.float64"
     yield (q, k, v), {"attn_mask": allowed[..., :3]}, ValueError, r"attn_mask must broadcast to \(2, 6, 5, 7\), got"
     yield (q, k, v), {"attn_mask": allowed.to("meta")}, ValueError, r"attn_mask must be on cpu"
+    yield (q, k, v), {"attn_mask": allowed.tolist()}, TypeError, r"attn_mask must be a tensor, got \[\[\[\[.* \(list\)"
+    yield (q.tolist(), k, v), {}, TypeError, r"q must be a tensor, got .* \(list\)"
+    yield (q, None, v), {}, TypeError, r"k must be a tensor, got None \(NoneType\)"
+    yield (q.long(), k.long(), v.long()), {}, TypeError, r"q, k and v must be float, got torch.int64"
+    yield (k, q[:, :, :3], v[:, :, :3]), {"is_causal": True}, ValueError, r"no more positions than k, got 7 and 3"
+    yield (q, k, v), {"is_causal": allowed}, TypeError, r"is_causal must be True or False, got Tensor"
+    yield (q, k, v), {"is_causal": 1}, TypeError, r"is_causal must be True or False, got int"
+    yield (q, k, v), {"scale": float("nan")}, ValueError, r"scale \(nan\) must be finite"
+    yield (q, k, v), {"scale": torch.ones(H)}, TypeError, r"scale must be a number, got"
+    yield (q, k, v), {"dropout_p": 1.0}, ValueError, r"dropout_p \(1.0\) must be at least 0 and below 1"
+    yield (q, k, v), {"dropout_p": float("nan")}, ValueError, r"dropout_p \(nan\) must be at least 0"
 
 
 @pytest.mark.parametrize(("tensors", "chosen", "error", "message"), list(error_cases()))

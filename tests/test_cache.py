@@ -1,11 +1,15 @@
 """`KVCache`: it gives back what was put in, in order, and refuses what does not fit without writing any of it."""
 
+import copy
+import io
+import pickle
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mha.cache import KVCache
+from mha.cache import KVCache, LayerCaches
 
 B, G, MAX, D = 3, 2, 11, 7
 
@@ -86,7 +90,7 @@ def test_truncate_keeps_the_first_and_the_next_write_over_the_rest():
 
 @pytest.mark.parametrize("length", [-1, 6])
 def test_truncate_cannot_lengthen(length):
-    with pytest.raises(ValueError, match=rf"length \({length}\) must be between 0 and the tokens in the cache \(5\)"):
+    with pytest.raises(ValueError, match=rf"length \({length}\) must be between 0 and 5"):
         filled(5).truncate(length)
 
 
@@ -186,5 +190,106 @@ def test_a_cache_made_during_inference_can_be_written_outside_it():
 @pytest.mark.parametrize("name", ["batch", "n_kv_heads", "max_len", "head_dim"])
 def test_sizes_must_be_positive(name):
     sizes = {"batch": B, "n_kv_heads": G, "max_len": MAX, "head_dim": D, name: 0}
-    with pytest.raises(ValueError, match=rf"{name} \(0\) must be positive"):
+    with pytest.raises(ValueError, match=rf"{name} \(0\) must be at least 1"):
         KVCache(**sizes)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "error", "message"),
+    [
+        ({"max_len": 11.0}, TypeError, r"max_len must be an integer, got 11.0 \(float\)"),
+        ({"batch": True}, TypeError, r"batch must be an integer, got True \(bool\)"),
+        ({"dtype": torch.int64}, TypeError, r"dtype must be a float one, got torch.int64"),
+    ],
+)
+def test_sizes_must_be_integers_and_numbers_float(sizes, error, message):
+    with pytest.raises(error, match=message):
+        KVCache(**{"batch": B, "n_kv_heads": G, "max_len": MAX, "head_dim": D} | sizes)
+
+
+@pytest.mark.parametrize("length", [2.0, True, None])
+def test_truncate_refuses_what_is_no_integer(length):
+    cache = filled(5)
+    with pytest.raises(TypeError, match="length must be an integer"):
+        cache.truncate(length)
+    assert cache.length == 5
+
+
+def saved_and_loaded(cache):
+    file = io.BytesIO()
+    torch.save(cache, file)
+    return torch.load(io.BytesIO(file.getvalue()), weights_only=False)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda c: pickle.loads(pickle.dumps(c)), saved_and_loaded])
+def test_a_copy_does_what_the_cache_does_and_leaves_it_alone(copied):
+    cache = filled(5)
+    before = cache._both.clone()
+    with torch.inference_mode():
+        twin = copied(cache)
+    twin.reorder(torch.tensor([1, 1, 0]))
+    assert torch.equal(twin.keys, cache.keys[[1, 1, 0]])
+    assert torch.equal(twin.values, cache.values[[1, 1, 0]])
+    k, v = tokens(2, seed=4)
+    k_all, v_all = twin.append(k, v)
+    assert torch.equal(k_all[:, :, 5:], k)
+    assert torch.equal(v_all[:, :, 5:], v)
+    assert torch.equal(cache._both, before)
+    assert cache.length == 5
+
+
+def test_under_autocast_a_cache_keeps_its_dtype_and_elsewhere_refuses_another():
+    k, v = tokens(2, dtype=torch.bfloat16)
+    cache = KVCache(B, G, MAX, D)
+    with torch.autocast("cpu", torch.bfloat16):
+        k_all, v_all = cache.append(k, v)
+        with pytest.raises(ValueError, match=r"k must be torch.float32 .*, got torch.float64"):
+            cache.append(k.double(), v.double())
+    assert torch.equal(k_all, k.float())
+    assert torch.equal(v_all, v.float())
+    with pytest.raises(ValueError, match=r"k must be torch.float32 .*, got torch.bfloat16"):
+        cache.append(k, v)
+
+
+def layers(lengths=(5, 5, 5)):
+    return [filled(length) for length in lengths]
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda c: pickle.loads(pickle.dumps(c))])
+def test_caches_of_layers_work_as_one_in_copies_too(copied):
+    caches = copied(LayerCaches(layers()))
+    assert (caches.length, len(caches), caches.cache_bytes) == (5, 3, 3 * 2 * B * G * MAX * D * 4)
+    keys = caches[2].keys.clone()
+    caches.reorder(torch.tensor([2, 2, 1]))
+    assert all(torch.equal(cache.keys, keys[[2, 2, 1]]) for cache in caches)
+    caches.truncate(3)
+    assert [cache.length for cache in caches] == [3, 3, 3]
+    caches.reset()
+    assert [cache.length for cache in caches] == [0, 0, 0]
+
+
+def test_caches_of_layers_must_be_several_and_alike():
+    one = filled(5)
+    cases = (
+        ([], r"one for each layer, got 0"),
+        ([one, filled(5), one], r"one for each layer, got 3 with one twice"),
+        (layers((5, 4)), r"same number of tokens, got \[5, 4\]"),
+        ([one, KVCache(B + 1, G, MAX, D)], r"agree in batch, got \[3, 4\]"),
+    )
+    for caches, message in cases:
+        with pytest.raises(ValueError, match=message):
+            LayerCaches(caches)
+    with pytest.raises(TypeError, match="caches must be KVCache, got NoneType among them"):
+        LayerCaches([one, None])
+
+
+def test_a_stack_that_stopped_half_way_is_noticed_and_can_be_cut_back():
+    caches = LayerCaches(layers())
+    caches[0].append(*tokens(2))
+    with pytest.raises(ValueError, match=r"same number of tokens, got \[7, 5, 5\]"):
+        caches.length  # noqa: B018
+    with pytest.raises(ValueError, match=r"length \(6\) must be between 0 and 5"):
+        caches.truncate(6)
+    assert caches[0].length == 7
+    caches.truncate(5)
+    assert caches.length == 5

@@ -121,3 +121,20 @@ def test_lengths_that_make_no_sense_are_refused(real, max_len, error, message):
 def test_a_float_mask_is_refused():
     with pytest.raises(TypeError, match=r"must be bool \(True = may attend\), got torch.float32"):
         combine_masks(None, causal_mask(3), torch.zeros(3, 3))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: sliding_window_mask(5, 2.5), r"window must be an integer, got 2.5 \(float\)"),
+        (lambda: sliding_window_mask(5, True), r"window must be an integer, got True \(bool\)"),
+        (lambda: causal_mask(5.0), r"n_queries must be an integer, got 5.0"),
+        (lambda: causal_mask(5, 7.0), r"n_keys must be an integer, got 7.0"),
+        (lambda: padding_mask([3, 2]), r"lengths must be a tensor, got \[3, 2\] \(list\)"),
+        (lambda: padding_mask(torch.tensor([3, 2]), 4.0), r"max_len must be an integer, got 4.0"),
+        (lambda: combine_masks(causal_mask(3), [[True]]), r"a mask must be a tensor, got \[\[True\]\]"),
+    ],
+)
+def test_what_is_no_integer_and_no_tensor_is_refused(call, message):
+    with pytest.raises(TypeError, match=message):
+        call()
