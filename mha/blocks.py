@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mha.cache import KVCache
+from mha.cache import KVCache, check_cache
 from mha.heads import MultiHeadAttention
-from mha.row_linear import Linear
+from mha.masks import check_key_mask
+from mha.row_linear import linear_layer
+from mha.validation import check_choice, check_integer, check_number, check_stream
 
 __all__ = ["DecoderBlock", "EncoderBlock", "FeedForward"]
 
@@ -46,21 +47,19 @@ class FeedForward(nn.Module):
         self, d_model: int, d_ff: int, *, activation: str = "gelu", dropout: float = 0.0, bias: bool = True
     ) -> None:
         super().__init__()
-        if d_model < 1 or d_ff < 1:
-            raise ValueError(f"d_model ({d_model}) and d_ff ({d_ff}) must be positive")
-        if activation not in ACTIVATIONS:
-            raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}")
-        self.up = Linear(d_model, d_ff, bias=bias)
-        self.down = Linear(d_ff, d_model, bias=bias)
+        self.d_model = check_integer("d_model", d_model, at_least=1)
+        check_integer("d_ff", d_ff, at_least=1)
+        check_choice("activation", activation, ACTIVATIONS)
+        self.up = nn.Linear(d_model, d_ff, bias=bias)
+        self.down = nn.Linear(d_ff, d_model, bias=bias)
         self.dropout = _dropout(dropout)
         self.activation = activation
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., m) -> (..., m). Raises ValueError where width, dtype or device is not the layer's."""
-        _check_stream(x, self.up.weight)
-        hidden = ACTIVATIONS[self.activation](self.up(x))  # (..., m) -> (..., d_ff)
-        out: Tensor = self.down(self.dropout(hidden) if self.training else hidden)
-        return out
+        check_stream("x", x, self.d_model, self.up)
+        hidden = ACTIVATIONS[self.activation](linear_layer(self.up, x))  # (..., m) -> (..., d_ff)
+        return linear_layer(self.down, self.dropout(hidden) if self.training else hidden)
 
     def extra_repr(self) -> str:
         return f"activation={self.activation!r}"
@@ -129,7 +128,7 @@ class EncoderBlock(_Residual):
         cache: KVCache | None = None,
     ) -> Tensor:
         """(b, i, m) -> (b, i, m); the keyword arguments, and what is raised, are `MultiHeadAttention`'s."""
-        _check_stream(x, self.ffn.up.weight)
+        check_stream("x", x, self.ffn.d_model, self.ffn.up, batched=True)
         attend = partial(
             self.attn, key_mask=key_mask, attn_mask=attn_mask, attn_bias=attn_bias, is_causal=is_causal, cache=cache
         )
@@ -193,7 +192,8 @@ class DecoderBlock(_Residual):
         Raises:
             ValueError, TypeError: as `MultiHeadAttention` does.
         """
-        _check_stream(x, self.ffn.up.weight)
+        check_stream("x", x, self.ffn.d_model, self.ffn.up, batched=True)
+        self._check_memory(x, memory, memory_key_mask, memory_cache)
         attend = partial(
             self.self_attn, key_mask=key_mask, attn_mask=attn_mask, attn_bias=attn_bias, is_causal=True, cache=cache
         )
@@ -201,6 +201,18 @@ class DecoderBlock(_Residual):
         x = self._join(x, self.self_norm, attend)
         x = self._join(x, self.cross_norm, look_up)
         return self._join(x, self.ffn_norm, self.ffn)
+
+    def _check_memory(
+        self, x: Tensor, memory: Tensor, memory_key_mask: Tensor | None, memory_cache: KVCache | None
+    ) -> None:
+        """What the cross-attention would refuse under the names that it has for them."""
+        check_stream("memory", memory, self.ffn.d_model, self.cross_attn.qkv, batched=True)
+        if memory.shape[0] != x.shape[0]:
+            raise ValueError(f"x and memory must agree in batch, got {x.shape[0]} and {memory.shape[0]}")
+        if memory_key_mask is not None:
+            check_key_mask(memory_key_mask, memory.shape[0], memory.shape[1], "memory_key_mask")
+        if memory_cache is not None:
+            check_cache(memory_cache, x, memory, ("memory_cache", "memory"))
 
 
 def _attention(
@@ -216,17 +228,5 @@ def _attention(
     return attention
 
 
-def _check_stream(x: Tensor, weight: Tensor) -> None:
-    """What a layer norm or a linear map would refuse with a message of its own."""
-    if x.dim() < 2 or x.shape[-1] != weight.shape[1]:
-        raise ValueError(f"x must have shape (..., i, {weight.shape[1]}), got {tuple(x.shape)}")
-    if x.dtype != weight.dtype and not torch.is_autocast_enabled(x.device.type):
-        raise ValueError(f"x must be {weight.dtype} as the layer is, got {x.dtype}")
-    if x.device != weight.device:
-        raise ValueError(f"x must be on {weight.device} as the layer is, got {x.device}")
-
-
 def _dropout(p: float) -> nn.Dropout:
-    if not 0.0 <= p < 1.0:
-        raise ValueError(f"dropout must be in [0, 1), got {p}")
-    return nn.Dropout(p)
+    return nn.Dropout(check_number("dropout", p, at_least=0, below=1))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mha.attention import fused_attention
-from mha.cache import KVCache
-from mha.masks import combine_masks
-from mha.row_linear import Linear
+from mha.attention import check_mask, fused_attention
+from mha.cache import KVCache, check_cache
+from mha.detours import way_of
+from mha.masks import check_key_mask, combine_masks
+from mha.precision import layer_precision, product_dtype
+from mha.row_linear import linear_layer, linear_part
+from mha.validation import check_integer, check_number, check_stream, check_tensor
 
 __all__ = ["MultiHeadAttention", "merge_heads", "split_heads"]
 
@@ -24,9 +26,12 @@ def split_heads(x: Tensor, n_heads: int) -> Tensor:
     Returns:
         (..., h, i, d), a view: nothing is copied.
     Raises:
+        TypeError: n_heads is no integer.
         ValueError: the width is not divisible by n_heads.
     """
-    if n_heads < 1 or x.shape[-1] % n_heads:
+    check_tensor("x", x)
+    check_integer("n_heads", n_heads, at_least=1)
+    if x.shape[-1] % n_heads:
         raise ValueError(f"the width of x ({x.shape[-1]}) must be divisible by n_heads ({n_heads})")
     return x.unflatten(-1, (n_heads, -1)).transpose(-3, -2)  # (..., i, h·d) -> (..., i, h, d) -> (..., h, i, d)
 
@@ -41,6 +46,7 @@ def merge_heads(x: Tensor) -> Tensor:
     Raises:
         ValueError: x has fewer than three axes.
     """
+    check_tensor("x", x)
     if x.dim() < 3:
         raise ValueError(f"x must have shape (..., h, i, d), got {tuple(x.shape)}")
     return x.transpose(-3, -2).flatten(-2)  # (..., h, i, d) -> (..., i, h, d) -> (..., i, h·d)
@@ -80,29 +86,34 @@ class MultiHeadAttention(nn.Module):
         scale: float | None = None,
     ) -> None:
         super().__init__()
-        n_kv_heads = n_heads if n_kv_heads is None else n_kv_heads
-        if min(d_model, n_heads, n_kv_heads, 1 if head_dim is None else head_dim) < 1:
-            raise ValueError(
-                f"sizes must be positive, got d_model ({d_model}), n_heads ({n_heads}), n_kv_heads ({n_kv_heads}), "
-                f"head_dim ({head_dim})"
-            )
-        if head_dim is None and d_model % n_heads:
+        d_model, n_heads = (check_integer(*size, at_least=1) for size in (("d_model", d_model), ("n_heads", n_heads)))
+        n_kv_heads = n_heads if n_kv_heads is None else check_integer("n_kv_heads", n_kv_heads, at_least=1)
+        if head_dim is not None:
+            check_integer("head_dim", head_dim, at_least=1)
+        elif d_model % n_heads:
             raise ValueError(f"d_model ({d_model}) must be divisible by n_heads ({n_heads})")
         if n_heads % n_kv_heads:
             raise ValueError(f"n_heads ({n_heads}) must be divisible by n_kv_heads ({n_kv_heads})")
-        if not 0.0 <= dropout < 1.0:
-            raise ValueError(f"dropout must be in [0, 1), got {dropout}")
+        check_number("dropout", dropout, at_least=0, below=1)
+        if scale is not None:
+            check_number("scale", scale)
         self.d_model, self.n_heads, self.n_kv_heads = d_model, n_heads, n_kv_heads
         self.head_dim = d_model // n_heads if head_dim is None else head_dim
         self.dropout, self.scale = dropout, scale
         self.rotary, self.gate = rotary, gate
-        self.qkv = Linear(d_model, (n_heads + 2 * n_kv_heads) * self.head_dim, bias=bias)  # rows: q, then k, then v
-        self.out = Linear(n_heads * self.head_dim, d_model, bias=bias)
-        self.attend: Callable[..., Tensor] = fused_attention  # `recording` puts the explicit path here for a while
-        self.reset_parameters()
+        self.qkv = nn.Linear(d_model, (n_heads + 2 * n_kv_heads) * self.head_dim, bias=bias)  # rows: q, then k, then v
+        self.out = nn.Linear(n_heads * self.head_dim, d_model, bias=bias)
+        self._draw()
 
     def reset_parameters(self) -> None:
-        """Xavier-uniform for each of the four matrices by itself, zero for the biases."""
+        """Xavier-uniform for each of the four matrices by itself, zero biases; rotary and gate draw their own."""
+        self._draw()
+        for part in (self.rotary, self.gate):
+            draw = getattr(part, "reset_parameters", None)
+            if draw is not None:
+                draw()
+
+    def _draw(self) -> None:
         for weight in (*self.qkv.weight.split(self._widths), self.out.weight):
             nn.init.xavier_uniform_(weight)
         for linear in (self.qkv, self.out):
@@ -134,12 +145,15 @@ class MultiHeadAttention(nn.Module):
             out (b, i, m). A query that may attend to nothing gets zeros from attention, so the output bias alone.
         Raises:
             ValueError: a shape, dtype or device that does not fit, an empty sequence, or a cache without room.
-            TypeError: a mask that is not bool, or a bias that is not float.
+            TypeError: a mask that is not bool, a bias that is not float, or a cache that is no `KVCache`.
         """
         self.check_inputs(x, context)
         q, k, v = self.project(x, context, cache)
         if key_mask is not None:
-            attn_mask = combine_masks(attn_mask, self._check_key_mask(key_mask, k)[:, None, None, :])  # (b, 1, 1, j)
+            check_key_mask(key_mask, k.shape[0], k.shape[2])
+            if attn_mask is not None:
+                check_mask("attn_mask", attn_mask, q, k)
+            attn_mask = combine_masks(attn_mask, key_mask[:, None, None, :])  # (b, j) -> (b, 1, 1, j)
         heads = self.attend(
             q,
             k,
@@ -152,43 +166,39 @@ class MultiHeadAttention(nn.Module):
         )
         if self.gate is not None:
             heads = self.gate(heads)
-        return self.out(merge_heads(heads))  # (b, h, i, d) -> (b, i, h·d) -> (b, i, m)
+        return linear_layer(self.out, merge_heads(heads))  # (b, h, i, d) -> (b, i, h·d) -> (b, i, m)
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, **options: Any) -> Tensor:
+        """`fused_attention`, or the way that `recording` has asked for in this thread."""
+        return (way_of(self) or fused_attention)(q, k, v, **options)
 
     def new_cache(self, batch: int, max_len: int) -> KVCache:
-        """An empty cache for this layer, of its dtype and on its device."""
-        weight = self.qkv.weight
-        return KVCache(batch, self.n_kv_heads, max_len, self.head_dim, dtype=weight.dtype, device=weight.device)
+        """An empty cache for this layer, on its device and of the dtype of its keys: its own, or that of autocast."""
+        dtype, device = layer_precision(self.qkv) or (torch.get_default_dtype(), torch.get_default_device())
+        dtype = product_dtype(dtype, device)
+        return KVCache(batch, self.n_kv_heads, max_len, self.head_dim, dtype=dtype, device=device)
 
     def check_inputs(self, x: Tensor, context: Tensor | None) -> None:
-        """Refuse an x (b, i, m) or a context (b, j, m) that does not fit the layer: ValueError, as `forward` raises."""
-        weight = self.qkv.weight
-        for name, value in (("x", x), ("context", context)):
-            if value is None:
-                continue
-            if value.dim() != 3 or value.shape[-1] != self.d_model or 0 in value.shape:
-                raise ValueError(f"{name} must have shape (b, i, {self.d_model}), none empty, got {tuple(value.shape)}")
-            if value.dtype != weight.dtype and not torch.is_autocast_enabled(value.device.type):
-                raise ValueError(f"{name} must be {weight.dtype} as the layer is, got {value.dtype}")
-            if value.device != weight.device:
-                raise ValueError(f"{name} must be on {weight.device} as the layer is, got {value.device}")
-        if context is not None and context.shape[0] != x.shape[0]:
-            raise ValueError(f"x and context must agree in batch, got {x.shape[0]} and {context.shape[0]}")
+        """Refuse an x (b, i, m) or a context (b, j, m) that does not fit the layer, as `forward` does."""
+        check_stream("x", x, self.d_model, self.qkv, batched=True)
+        if context is not None:
+            check_stream("context", context, self.d_model, self.qkv, batched=True)
+            if context.shape[0] != x.shape[0]:
+                raise ValueError(f"x and context must agree in batch, got {x.shape[0]} and {context.shape[0]}")
 
     def project(self, x: Tensor, context: Tensor | None, cache: KVCache | None) -> tuple[Tensor, Tensor, Tensor]:
-        """q (b, h, i, d), k and v (b, g, j, d) of `forward`'s arguments, rotated, with what the cache holds."""
+        """q (b, h, i, d), k and v (b, g, j, d), rotated, with what the cache holds; arguments as for `forward`."""
+        if cache is not None:
+            check_cache(cache, x, context)
         offset = cache.length if cache is not None and context is None else 0
         if context is None:
-            q, k, v = self._split(self.qkv(x), self._widths)
+            q, k, v = self._split(linear_layer(self.qkv, x), self._widths)
         else:
-            n_q, n_kv = self._widths[0], sum(self._widths[1:])
-            w_q, w_kv = self.qkv.weight.split([n_q, n_kv])
-            b_q, b_kv = (None, None) if self.qkv.bias is None else self.qkv.bias.split([n_q, n_kv])
-            (q,) = self._split(F.linear(x, w_q, b_q), [n_q])
+            n_q = self._widths[0]
+            (q,) = self._split(linear_part(self.qkv, x, 0, n_q), [n_q])
             if cache is not None and cache.length:
-                if cache.length != context.shape[1]:
-                    raise ValueError(f"cache holds {cache.length} keys, context has {context.shape[1]}: not the same")
                 return self._rotate(q, 0), cache.keys, cache.values
-            k, v = self._split(F.linear(context, w_kv, b_kv), self._widths[1:])
+            k, v = self._split(linear_part(self.qkv, context, n_q), self._widths[1:])
         q, k = self._rotate(q, offset), self._rotate(k, offset)
         if cache is not None:
             k, v = cache.append(k, v)
@@ -206,11 +216,3 @@ class MultiHeadAttention(nn.Module):
 
     def _rotate(self, x: Tensor, offset: int) -> Tensor:
         return x if self.rotary is None else self.rotary(x, offset=offset)
-
-    @staticmethod
-    def _check_key_mask(key_mask: Tensor, k: Tensor) -> Tensor:
-        if key_mask.dtype != torch.bool:
-            raise TypeError(f"key_mask must be bool (True = a real token), got {key_mask.dtype}")
-        if key_mask.shape != (k.shape[0], k.shape[2]):
-            raise ValueError(f"key_mask must have shape {(k.shape[0], k.shape[2])}, got {tuple(key_mask.shape)}")
-        return key_mask

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
 
-from mha.attention import attention
+from mha.attention import attention, fused_attention
+from mha.detours import detour, in_backward
 from mha.heads import MultiHeadAttention
+from mha.validation import check_module
 
 __all__ = ["AttentionMaps", "record_attention"]
 
@@ -59,31 +64,47 @@ class AttentionMaps(Mapping[str, Tensor]):
 def record_attention(model: nn.Module) -> Iterator[AttentionMaps]:
     """Inside the `with`, every `MultiHeadAttention` in model takes the explicit path and its weights are kept.
 
+    That holds for the thread that entered it; other threads, and a copy of the model, go as ever. Under activation
+    checkpointing a layer that runs again in the backward pass is not a call of its own; what the explicit path saves
+    for the backward pass is kept all the same.
+
     Args:
         model: holds `MultiHeadAttention` layers, or is one.
     Yields:
         The maps, filled as the model runs; they stay when the `with` ends and the layers take the fused path again.
     Raises:
+        TypeError: model is no module.
         ValueError: model has no `MultiHeadAttention`.
     """
+    check_module("model", model)
     layers = {name or "attention": m for name, m in model.named_modules() if isinstance(m, MultiHeadAttention)}
     if not layers:
         raise ValueError(f"{type(model).__name__} has no MultiHeadAttention layer to record")
     maps = AttentionMaps()
-    before = {name: layer.attend for name, layer in layers.items()}
-    try:
-        for name, layer in layers.items():
-            layer.attend = _recorder(maps, name)
+    with detour({layer: partial(_recorded, maps, name) for name, layer in layers.items()}):
         yield maps
-    finally:
-        for name, layer in layers.items():
-            layer.attend = before[name]
 
 
-def _recorder(maps: AttentionMaps, name: str) -> Callable[..., Tensor]:
-    def attend(q: Tensor, k: Tensor, v: Tensor, **options: object) -> Tensor:
-        out, weights = attention(q, k, v, **options)  # type: ignore[arg-type]
-        maps.add(name, weights)
-        return out
+def _recorded(maps: AttentionMaps, name: str, q: Tensor, k: Tensor, v: Tensor, **options: Any) -> Tensor:
+    if torch.compiler.is_compiling():
+        out, weights = attention(q, k, v, **options)
+    elif in_backward():
+        return fused_attention(q, k, v, **options)
+    else:
+        if torch.is_grad_enabled():
+            _save_as_unrecorded(q, k, v, **options)
+        with saved_tensors_hooks(_as_it_is, _as_it_is):
+            out, weights = attention(q, k, v, **options)
+    maps.add(name, weights)
+    return out
 
-    return attend
+
+def _save_as_unrecorded(q: Tensor, k: Tensor, v: Tensor, **options: Any) -> None:
+    """Let checkpointing see what the fused path saves: it compares that with what the layer saves when it runs again,
+    which may be behind the `with`."""
+    with torch.random.fork_rng(devices=[q.device] if q.is_cuda else [], enabled=options.get("dropout_p", 0.0) > 0.0):
+        fused_attention(q, k, v, **options)
+
+
+def _as_it_is(x: Tensor) -> Tensor:
+    return x

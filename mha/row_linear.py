@@ -1,17 +1,25 @@
-"""A linear map that uses every core for a single row, which is all that the next token of a sequence asks of it."""
+"""A linear map that uses every core for a single row, which is all that the next token of a sequence asks of it.
+
+The layers themselves are `nn.Linear`, so that whatever looks for linear layers finds them: pruning, adapters, hooks,
+quantization. Where something of the kind is there, the layer is called; the shortcuts are for those that are plain.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TypeGuard
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.module import _has_any_global_hook
 
-__all__ = ["Linear", "linear", "wide_by_column"]
+__all__ = ["linear", "linear_layer", "linear_part", "wide_by_column"]
 
 SMALL = 2**17  # entries of a matrix that one core has read before another has been called
+_by_column: ContextVar[Mapping[int, tuple[Tensor, Tensor]]] = ContextVar("by_column", default={})  # noqa: B039
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -25,7 +33,10 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     Returns:
         (..., out).
     """
-    if x.numel() != x.shape[-1] or weight.numel() < SMALL or torch.is_grad_enabled() or not weight.is_cpu:
+    if not _is_single_row(x, weight):
+        return F.linear(x, weight, bias)
+    _, weight = _by_column.get().get(id(weight), (weight, weight))
+    if weight.numel() < SMALL:
         return F.linear(x, weight, bias)
     n_out, n_in = weight.shape
     cores = torch.get_num_threads()
@@ -37,28 +48,56 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return out.view(*x.shape[:-1], n_out)
 
 
-class Linear(nn.Linear):
-    """`nn.Linear` through `linear`."""
+def linear_layer(layer: nn.Module, x: Tensor) -> Tensor:
+    """layer(x); where that is a single row through a plain `nn.Linear`, by `linear`."""
+    if x.numel() == x.shape[-1] and not torch.is_grad_enabled() and _is_plain(layer):
+        return linear(x, layer.weight, layer.bias)
+    out: Tensor = layer(x)
+    return out
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(..., in) -> (..., out)."""
-        return linear(x, self.weight, self.bias)
+
+def linear_part(layer: nn.Module, x: Tensor, start: int, stop: int | None = None) -> Tensor:
+    """layer(x)[..., start:stop]; where the layer is a plain `nn.Linear` no other output is computed."""
+    if _is_plain(layer):
+        return F.linear(x, layer.weight[start:stop], None if layer.bias is None else layer.bias[start:stop])
+    out: Tensor = layer(x)[..., start:stop]
+    return out
 
 
 @contextmanager
 def wide_by_column(model: nn.Module) -> Iterator[None]:
-    """Within this context the matrices with more rows than columns lie in memory column by column.
+    """Within this context `linear` reads matrices with more rows than columns from copies that lie column by column.
 
-    No value changes. A row times such a matrix is then read along its longer side, about twice as fast. The copy takes
-    as long as some thirty tokens gain by it, and as much memory as the matrices.
+    No value changes, and nothing in the model: other threads, and whoever trains the model meanwhile, see it as it is.
+    A row times such a matrix is read along its longer side, about twice as fast. The copy takes as long as some thirty
+    tokens gain by it, and as much memory as the matrices. A weight changed inside is seen by `linear` at the end only.
     """
-    weights = [p for p in model.parameters() if p.dim() == 2 and p.shape[0] > p.shape[1] and p.is_cpu]
-    before = [p.data for p in weights]
+    known = _by_column.get()
+    wide = [p for p in model.parameters() if p.dim() == 2 and p.shape[0] > p.shape[1] and p.is_cpu]
+    # the weights are kept beside the copies, or another could come to have the id of one
+    copies = {id(p): (p, p.detach().t().contiguous().t()) for p in wide if id(p) not in known}
+    token = _by_column.set({**known, **copies})
     try:
-        with torch.inference_mode(False):  # or the copies could not be the data of parameters
-            for p in weights:
-                p.data = p.data.t().contiguous().t()
         yield
     finally:
-        for p, data in zip(weights, before, strict=True):
-            p.data = data
+        _by_column.reset(token)
+
+
+def _is_single_row(x: Tensor, weight: Tensor) -> bool:
+    """A single row, for which no gradient is wanted, and which no compiler sees: it has its own ways."""
+    return (
+        x.numel() == x.shape[-1] and not torch.is_grad_enabled() and weight.is_cpu and not torch.compiler.is_compiling()
+    )
+
+
+def _is_plain(layer: nn.Module) -> TypeGuard[nn.Linear]:
+    """Whether calling it is the matrix product and nothing besides: no subclass, hook, pruning or parametrization."""
+    return (
+        type(layer) is nn.Linear
+        and "forward" not in vars(layer)
+        and not layer._forward_hooks
+        and not layer._forward_pre_hooks
+        and not layer._backward_hooks
+        and not layer._backward_pre_hooks
+        and not _has_any_global_hook()
+    )

@@ -218,12 +218,12 @@ def test_every_part_gets_its_dropout_and_uses_it_only_in_training():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: FeedForward(0, FF), r"d_model \(0\) and d_ff \(29\) must be positive"),
-        (lambda: FeedForward(M, 0), r"d_model \(33\) and d_ff \(0\) must be positive"),
-        (lambda: FeedForward(M, FF, activation="sine"), r"one of gelu, gelu_tanh, relu, silu, got 'sine'"),
-        (lambda: FeedForward(M, FF, dropout=1.0), r"dropout must be in \[0, 1\), got 1.0"),
+        (lambda: FeedForward(0, FF), r"d_model \(0\) must be at least 1"),
+        (lambda: FeedForward(M, 0), r"d_ff \(0\) must be at least 1"),
+        (lambda: FeedForward(M, FF, activation="sine"), r"one of 'gelu', 'gelu_tanh', 'relu', 'silu', got 'sine'"),
+        (lambda: FeedForward(M, FF, dropout=1.0), r"dropout \(1.0\) must be at least 0 and below 1"),
         (lambda: EncoderBlock(10, 3, FF), r"d_model \(10\) must be divisible by n_heads \(3\)"),
-        (lambda: EncoderBlock(M, H, FF, dropout=-0.1), r"dropout must be in \[0, 1\), got -0.1"),
+        (lambda: EncoderBlock(M, H, FF, dropout=-0.1), r"dropout \(-0.1\) must be at least 0 and below 1"),
         (
             lambda: EncoderBlock(M, H, FF, attention=MultiHeadAttention(12, 2)),
             r"attention must have d_model \(33\) and n_heads \(3\), got 12 and 2",
@@ -240,8 +240,8 @@ def test_options_that_make_no_sense_are_refused(make, message):
 @pytest.mark.parametrize(
     ("x", "message"),
     [
-        (torch.zeros(B, I, M + 1), r"x must have shape \(..., i, 33\), got \(2, 5, 34\)"),
-        (torch.zeros(M), r"x must have shape \(..., i, 33\), got \(33,\)"),
+        (torch.zeros(B, I, M + 1), r"x must have shape \(.*, i, 33\).*, got \(2, 5, 34\)"),
+        (torch.zeros(M), r"x must have shape \(.*, i, 33\).*, got \(33,\)"),
         (torch.zeros(B, I, M, dtype=torch.float64), r"x must be torch.float32 as the layer is, got torch.float64"),
         (torch.zeros(B, I, M, device="meta"), r"x must be on cpu as the layer is, got meta"),
     ],
@@ -255,7 +255,7 @@ def test_streams_that_do_not_fit_are_refused(norm_first, x, message):
     ):
         with pytest.raises(ValueError, match=message):
             call()
-    with pytest.raises(ValueError, match=r"context must have shape \(b, i, 33\)"):
+    with pytest.raises(ValueError, match=r"memory must have shape \(b, i, 33\)"):
         DecoderBlock(M, H, FF, norm_first=norm_first)(memory, torch.zeros(B, J, M + 1))
 
 

@@ -201,9 +201,10 @@ def test_xavier_bounds_hold_for_each_matrix():
 def construction_cases():
     yield (10, 3), {}, r"d_model \(10\) must be divisible by n_heads \(3\)"
     yield (12, 6), {"n_kv_heads": 4}, r"n_heads \(6\) must be divisible by n_kv_heads \(4\)"
-    yield (12, 0), {}, r"sizes must be positive, got d_model \(12\), n_heads \(0\)"
-    yield (12, 6), {"head_dim": 0}, r"head_dim \(0\)"
-    yield (12, 6), {"dropout": 1.0}, r"dropout must be in \[0, 1\), got 1.0"
+    yield (12, 0), {}, r"n_heads \(0\) must be at least 1"
+    yield (12, 6), {"head_dim": 0}, r"head_dim \(0\) must be at least 1"
+    yield (12, 6), {"dropout": 1.0}, r"dropout \(1.0\) must be at least 0 and below 1"
+    yield (12, 6), {"scale": float("nan")}, r"scale \(nan\) must be finite"
 
 
 @pytest.mark.parametrize(("sizes", "options", "message"), list(construction_cases()))
