@@ -8,6 +8,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.fx.experimental.proxy_tensor import make_fx
 from torch.testing import assert_close
 from transformers.models.bloom.modeling_bloom import build_alibi_tensor
 from transformers.models.llama.configuration_llama import LlamaConfig
@@ -109,25 +111,135 @@ def test_learned_vectors_of_another_dtype_or_device_are_refused():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda: sinusoidal_positions(3.0, 6), r"length must be an integer, got 3.0"),
+        (lambda: Rotary(8.0), r"head_dim must be an integer, got 8.0"),
+        (lambda: Rotary(8)(torch.ones(3, 8), offset=1.0), r"offset must be an integer, got 1.0"),
+        (lambda: Rotary(8)(torch.ones(3, 8), offset=True), r"offset must be an integer, got True"),
+        (lambda: LearnedPositions(6, 5)(torch.ones(3, 6), offset=torch.tensor(1)), r"offset must be an integer, got"),
+        (lambda: SinusoidalPositions(6, 5)([1.0] * 6), r"x must be a tensor, got \[1.0"),
+        (lambda: LearnedPositions(6, 5.0), r"max_len must be an integer, got 5.0"),
+        (lambda: RelativeBias(True), r"n_heads must be an integer, got True"),
+        (lambda: RelativeBias(3, n_buckets=32.0), r"n_buckets must be an integer, got 32.0"),
+        (lambda: RelativeBias(3, max_distance=128.0), r"max_distance must be an integer, got 128.0"),
+        (lambda: RelativeBias(3)(5.0), r"n_queries must be an integer, got 5.0"),
+        (lambda: alibi_slopes(8.0), r"n_heads must be an integer, got 8.0"),
+        (lambda: alibi_bias(8, 3, 5.0), r"n_keys must be an integer, got 5.0"),
+        (lambda: relative_buckets([1, 2]), r"lags must be a tensor, got \[1, 2\]"),
+    ],
+)
+def test_what_is_no_integer_is_refused(make, message):
+    with pytest.raises(TypeError, match=message):
+        make()
+
+
+@pytest.mark.parametrize("make", [lambda: LearnedPositions(M, J), lambda: RelativeBias(H)])
+def test_parameters_can_be_drawn_anew(make):
+    torch.manual_seed(0)
+    module = make()
+    drawn = module.weight.clone()
+    with torch.no_grad():
+        module.weight.fill_(torch.nan)
+    torch.manual_seed(0)
+    module.reset_parameters()
+    assert torch.equal(module.weight, drawn)
+
+
+class Exported(torch.nn.Module):
+    """Rotary and added positions in one, as a model has them."""
+
+    def __init__(self, pairing):
+        super().__init__()
+        self.rotary, self.added = Rotary(D, pairing=pairing), SinusoidalPositions(D, 99)
+
+    def forward(self, x):
+        return self.rotary(x) + self.added(x)
+
+
+def traced_by_export(module, x):
+    torch.export.export(module, (x,))
+
+
+def traced_by_make_fx(module, x):
+    make_fx(module, tracing_mode="fake")(x)
+
+
+def run_on_fakes(module, x):
+    with FakeTensorMode() as mode:
+        assert module(mode.from_tensor(x)).shape == x.shape
+
+
+def differentiated(module, x):
+    torch.func.grad(lambda x: module(x).sum())(x)
+    torch.func.jvp(module, (x,), (x,))
+
+
+def per_sample(module, x):
+    torch.func.vmap(torch.func.grad(lambda x: module(x).sum()))(x)
+
+
+def functionalized(module, x):
+    torch.func.functionalize(module)(x)
+
+
+def compiled(module, x):
+    torch.compile(module, backend="eager", fullgraph=True)(x)
+
+
+def on_meta(module, x):
+    assert module(x.to("meta")).is_meta
+
+
+TRACERS = [
+    traced_by_export, traced_by_make_fx, run_on_fakes, differentiated, per_sample, functionalized, compiled, on_meta,
+]  # fmt: skip
+
+
+@pairings
+@pytest.mark.parametrize("trace", TRACERS)
+@pytest.mark.parametrize("called_before", [False, True])
+def test_tracing_leaves_the_tables_as_they_are(pairing, trace, called_before):
+    module, x = Exported(pairing), tensor(B, J, D)
+    added = x + torch.from_numpy(reference.sinusoidal_positions(J, D))
+    want = torch.stack([rotated_in_loops(row, pairing) for row in x]) + added
+    if called_before:
+        module(x[:, :3])
+    trace(module, x)
+    out = module(x)
+    assert type(out) is torch.Tensor
+    assert_close(out, want, rtol=0, atol=1e-12)
+
+
+@pairings
+def test_what_is_exported_computes_the_same(pairing):
+    module, x = Exported(pairing), tensor(B, J, D)
+    length = torch.export.Dim("length", min=2, max=99)
+    program = torch.export.export(module, (tensor(B, 4, D),), dynamic_shapes=({1: length},))
+    assert_close(program.module()(x), module(x), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
         (lambda: sinusoidal_positions(0, M), r"length \(0\) must be positive"),
         (lambda: sinusoidal_positions(3, 7), r"d_model \(7\) positive and even"),
         (lambda: sinusoidal_positions(3, 6, base=1.0), r"base \(1.0\) must be above 1"),
         (lambda: SinusoidalPositions(7, 3), r"d_model \(7\) positive and even"),
         (lambda: SinusoidalPositions(6, 0), r"length \(0\) must be positive"),
-        (lambda: LearnedPositions(6, 0), r"d_model \(6\) and max_len \(0\) must be positive"),
-        (lambda: LearnedPositions(0, 6), r"d_model \(0\) and max_len \(6\) must be positive"),
+        (lambda: LearnedPositions(6, 0), r"max_len \(0\) must be at least 1"),
+        (lambda: LearnedPositions(0, 6), r"d_model \(0\) must be at least 1"),
         (lambda: Rotary(7), r"head_dim \(7\) positive and even"),
         (lambda: Rotary(0), r"head_dim \(0\) positive and even"),
+        (lambda: Rotary(8, base=float("nan")), r"base \(nan\) must be above 1"),
         (lambda: Rotary(8, base=0.5), r"base \(0.5\) must be above 1"),
-        (lambda: Rotary(8, pairing="thirds"), r'pairing must be "interleaved" or "halves", got \'thirds\''),
-        (lambda: RelativeBias(0), r"n_heads \(0\) must be positive"),
+        (lambda: Rotary(8, pairing="thirds"), r"pairing must be one of 'interleaved', 'halves', got 'thirds'"),
+        (lambda: RelativeBias(0), r"n_heads \(0\) must be at least 1"),
         (lambda: RelativeBias(3, n_buckets=7), r"n_buckets \(7\) must be even and at least 4"),
         (lambda: RelativeBias(3, n_buckets=2), r"n_buckets \(2\) must be even and at least 4"),
         (lambda: RelativeBias(3, n_buckets=1, bidirectional=False), r"n_buckets \(1\) must be at least 2"),
         (lambda: RelativeBias(3, n_buckets=32, max_distance=8), r"max_distance \(8\) must be above 8"),
         (lambda: RelativeBias(3)(5, 3), r"n_queries \(5\) must be at least 1 and at most n_keys \(3\)"),
         (lambda: RelativeBias(3)(0), r"n_queries \(0\) must be at least 1"),
-        (lambda: alibi_slopes(0), r"n_heads \(0\) must be positive"),
+        (lambda: alibi_slopes(0), r"n_heads \(0\) must be at least 1"),
         (lambda: alibi_bias(3, 5, 4), r"n_queries \(5\) must be at least 1 and at most n_keys \(4\)"),
     ],
 )

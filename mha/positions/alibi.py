@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from mha.lags import every_lag, spread_over_pairs
+from mha.validation import check_integer
 
 __all__ = ["alibi_bias", "alibi_slopes"]
 
@@ -23,8 +24,7 @@ def alibi_slopes(n_heads: int, *, dtype: torch.dtype | None = None, device: torc
         ValueError: n_heads is not positive.
     Source: Press et al. 2022, section 3; the other head counts from its code.
     """
-    if n_heads < 1:
-        raise ValueError(f"n_heads ({n_heads}) must be positive")
+    check_integer("n_heads", n_heads, at_least=1)
     power = 1 << (n_heads.bit_length() - 1)  # the largest power of two not above n_heads
     slopes = [2.0 ** (-8 * head / power) for head in range(1, power + 1)]
     between = [2.0 ** (-4 * head / power) for head in range(1, 2 * power + 1, 2)]

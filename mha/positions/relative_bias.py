@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mha.lags import every_lag, spread_over_pairs
+from mha.validation import check_integer, check_tensor
 
 __all__ = ["RelativeBias", "relative_buckets"]
 
@@ -24,11 +25,15 @@ class RelativeBias(nn.Module):
 
     def __init__(self, n_heads: int, n_buckets: int = 32, max_distance: int = 128, bidirectional: bool = True) -> None:
         super().__init__()
-        if n_heads < 1:
-            raise ValueError(f"n_heads ({n_heads}) must be positive")
+        check_integer("n_heads", n_heads, at_least=1)
         _check_buckets(n_buckets, max_distance, bidirectional)
         self.n_buckets, self.max_distance, self.bidirectional = n_buckets, max_distance, bidirectional
-        self.weight = nn.Parameter(nn.init.normal_(torch.empty(n_buckets, n_heads), std=0.02))
+        self.weight = nn.Parameter(torch.empty(n_buckets, n_heads))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the biases anew."""
+        nn.init.normal_(self.weight, std=0.02)
 
     def forward(self, n_queries: int, n_keys: int | None = None) -> Tensor:
         """The bias (h, i, j) to hand on as attn_bias; the last query is level with the last key, i ≤ j."""
@@ -59,6 +64,7 @@ def relative_buckets(
         ValueError: n_buckets or max_distance is too small, or n_buckets odd where it must be even.
     Source: Raffel et al. 2020, section 2.1; the logarithms in float32 as in its code, since weights were trained so.
     """
+    check_tensor("lags", lags)
     if lags.dtype.is_floating_point or lags.dtype == torch.bool:
         raise TypeError(f"lags must be integers, got {lags.dtype}")
     size, n_exact = _check_buckets(n_buckets, max_distance, bidirectional)
@@ -71,6 +77,8 @@ def relative_buckets(
 
 def _check_buckets(n_buckets: int, max_distance: int, bidirectional: bool) -> tuple[int, int]:
     """The number of buckets in one direction, and how many of them hold a single distance."""
+    check_integer("n_buckets", n_buckets)
+    check_integer("max_distance", max_distance)
     size = n_buckets // 2 if bidirectional else n_buckets
     if size < 2 or (bidirectional and n_buckets % 2):
         wanted = "even and at least 4" if bidirectional else "at least 2"

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mha.positions.table import PositionTable, angles, check_embeddings
+from mha.validation import check_choice
 
 __all__ = ["Rotary"]
 
@@ -30,8 +31,7 @@ class Rotary(nn.Module):
     def __init__(self, head_dim: int, base: float = 10000.0, *, pairing: str = "interleaved") -> None:
         super().__init__()
         angles(1, head_dim, base, "head_dim")
-        if pairing not in ("interleaved", "halves"):
-            raise ValueError(f'pairing must be "interleaved" or "halves", got {pairing!r}')
+        check_choice("pairing", pairing, ("interleaved", "halves"))
         self.head_dim, self.base, self.pairing = head_dim, base, pairing
         make = _turns if pairing == "interleaved" else _cos_and_sin
         self._table = PositionTable(partial(make, head_dim=head_dim, base=base))
@@ -45,15 +45,14 @@ class Rotary(nn.Module):
             (..., i, d) of x's dtype.
         Raises:
             ValueError: the last axis is not head_dim, or offset is negative.
-            TypeError: x is not float.
+            TypeError: x is not float, or offset no integer.
         """
         check_embeddings(x, self.head_dim, offset, name="head_dim")
         wide = x if x.dtype == torch.float64 else x.float()
-        stop = offset + x.shape[-2]
         if self.pairing == "halves":
-            return _rotate_halves(wide, self._table.rows(offset, stop, wide.dtype, x.device)).to(x.dtype)
+            return _rotate_halves(wide, self._table.rows(offset, x, wide.dtype)).to(x.dtype)
         dtype = torch.complex128 if x.dtype == torch.float64 else torch.complex64
-        return _rotate_interleaved(wide, self._table.rows(offset, stop, dtype, x.device)).to(x.dtype)
+        return _rotate_interleaved(wide, self._table.rows(offset, x, dtype)).to(x.dtype)
 
     def extra_repr(self) -> str:
         return f"{self.head_dim}, base={self.base}, pairing={self.pairing!r}"

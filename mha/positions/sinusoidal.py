@@ -55,7 +55,7 @@ class SinusoidalPositions(nn.Module):
     def forward(self, x: Tensor, offset: int = 0) -> Tensor:
         """x (..., i, m) plus the positions offset … offset + i - 1; offset = tokens already in the cache."""
         check_embeddings(x, self.d_model, offset, self.max_len)
-        return x + self._table.rows(offset, offset + x.shape[-2], x.dtype, x.device)
+        return x + self._table.rows(offset, x, x.dtype)
 
 
 def _sinusoids(length: int, d_model: int, base: float) -> Tensor:
