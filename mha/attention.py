@@ -10,7 +10,7 @@ from mha.masks import causal_mask, combine_masks
 from mha.precision import half_precision, same_precision
 from mha.validation import check_number, check_tensor
 
-__all__ = ["attention", "check_attention", "check_mask", "fused_attention", "repeat_kv"]
+__all__ = ["as_mask_of_keys", "attention", "check_attention", "check_mask", "fused_attention", "repeat_kv"]
 
 
 def attention(
@@ -130,6 +130,12 @@ def repeat_kv(q: Tensor, x: Tensor) -> Tensor:
     """(..., g, j, d) -> (..., h, j, d), each head repeated h / g times in a row."""
     repeats = _n_heads(q) // _n_heads(x)
     return x if repeats == 1 else x.repeat_interleave(repeats, dim=-3)
+
+
+def as_mask_of_keys(key_mask: Tensor) -> Tensor:
+    """(..., j) -> (..., 1, j), the same for every query; TypeError if it is no tensor."""
+    check_tensor("key_mask", key_mask)
+    return key_mask[..., None, :]
 
 
 def check_attention(

@@ -94,19 +94,140 @@ def test_linear_attention_is_its_definition(is_causal, kv_heads):
     same_with_gradients(ours, want, (q, k, v))
 
 
-def test_bad_input_is_named():
+@pytest.mark.parametrize("is_causal", [False, True])
+@pytest.mark.parametrize("wanted", ["qkv", "q", "kv"])
+def test_second_derivatives(is_causal, wanted):
+    tensors = [x[:1, :1, :3].detach().requires_grad_(name in wanted) for name, x in zip("qkv", inputs(), strict=True)]
+    allowed = torch.tensor([[True, True, False], [True, False, True], [True, True, True]])
+
+    def tiled(*x):
+        return tiled_attention(*x, is_causal=is_causal, attn_mask=allowed, tile=2)
+
+    upstream = torch.ones(1, 1, 3, E, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradgradcheck(tiled, tensors, upstream)
+    assert torch.autograd.gradgradcheck(lambda *x: linear_attention(*x, is_causal=is_causal), tensors)
+
+
+HALF = pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+WAYS = {
+    "tiled": lambda *x, **o: tiled_attention(*x, tile=4, **o),
+    "window": lambda q, k, v, **o: sliding_window_attention(q, k, v, window=4, **o),
+    "linear": lambda q, k, v, **o: linear_attention(q, k, v, chunk=4, **o),
+    "linear, causal": lambda q, k, v, **o: linear_attention(q, k, v, chunk=4, is_causal=True, **o),
+}
+ways = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+
+
+@ways
+@HALF
+def test_half_precision_is_float64_rounded(way, dtype):
+    tensors = [x.detach().to(dtype).requires_grad_() for x in inputs(keys=I, kv_heads=G)]
+    exact = [x.detach().double().requires_grad_() for x in tensors]
+    out, want = way(*tensors), way(*exact)
+    assert out.dtype == dtype
+    assert_close(out.double(), want, atol=0.02, rtol=0.02)
+    upstream = torch.randn(out.shape, generator=torch.Generator().manual_seed(9), dtype=torch.float64)
+    grads = torch.autograd.grad(out, tensors, upstream.to(dtype))
+    for got, exactly in zip(grads, torch.autograd.grad(want, exact, upstream), strict=True):
+        assert got.dtype == dtype
+        assert (got.double() - exactly).norm() < 0.02 * exactly.norm()
+
+
+@ways
+def test_under_autocast_it_is_near_and_of_its_dtype(way):
+    tensors = [x.detach().float().requires_grad_() for x in inputs(keys=I)]
+    want = way(*tensors)
+    wanted = torch.autograd.grad(want.square().sum(), tensors)
+    with torch.autocast("cpu", torch.bfloat16):
+        out = way(tensors[0], tensors[1].bfloat16(), tensors[2])
+    assert out.dtype == torch.bfloat16
+    assert (out.float() - want).norm() < 0.02 * want.norm()
+    for got, exact in zip(torch.autograd.grad(out.float().square().sum(), tensors), wanted, strict=True):
+        assert (got - exact).norm() < 0.03 * exact.norm()
+
+
+@pytest.mark.parametrize("way", [tiled_attention, linear_attention])
+@HALF
+def test_sums_over_many_keys_survive_half_precision(way, dtype):
+    """65504 is the largest float16; in bfloat16 256 + 1 is 256."""
+    q, k, v = torch.zeros(1, 1, 1, 8), torch.zeros(1, 1, 70_001, 8), torch.ones(1, 1, 70_001, 1)
+    v[..., ::2, :] = 0.5
+    out = way(*(x.to(dtype) for x in (q, k, v)))
+    assert abs(float(out) - float(v.mean())) < 2e-3
+
+
+@HALF
+def test_tiled_scores_too_large_for_half_precision_do_not_overflow(dtype):
+    q = torch.full((1, 1, 4, 64), 40.0, dtype=dtype)  # q·k = 102400, beyond float16; 12800 once scaled
+    v = torch.randn((1, 1, 4, 3), generator=torch.Generator().manual_seed(0)).to(dtype)
+    assert_close(tiled_attention(q, q, v, tile=2).float(), v.float().mean(-2).expand(1, 1, 4, 3), atol=1e-3, rtol=1e-2)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_elu_plus_one_is_the_exponential_below_zero(dtype):
+    x = torch.tensor([-60.0, -20.0, -8.0, -1.0, 0.0, 0.5, 3.0], dtype=dtype, requires_grad=True)
+    want = torch.where(x > 0, x.detach().double() + 1, x.detach().double().exp())
+    features = elu_plus_one(x)
+    features.sum().backward()
+    eps = torch.finfo(dtype).eps
+    assert_close(features.double(), want, atol=0, rtol=2 * eps)
+    assert_close(x.grad.double(), want.clamp(max=1.0), atol=0, rtol=2 * eps)
+    assert elu_plus_one(torch.tensor(torch.nan)).isnan()
+
+
+@pytest.mark.parametrize("is_causal", [False, True])
+@pytest.mark.parametrize(
+    ("dtype", "below"), [(torch.float32, -1000.0), (torch.float64, -1000.0), (torch.float16, -30.0)]
+)
+def test_a_query_far_below_zero_gets_an_average(dtype, below, is_causal):
+    q, k, v = (x.detach().to(dtype) for x in inputs(keys=I))
+    q = q.clamp(-1, 0)  # and what is added to all channels changes no weight
+    near = linear_attention(q - 1, k, v, is_causal=is_causal)
+    assert_close(linear_attention(q + below, k, v, is_causal=is_causal), near, atol=0.03, rtol=0.03)
+
+
+@ways
+def test_nan_in_is_nan_out(way):
+    for index in (1, 2):
+        tensors = [x.detach() for x in inputs(keys=I)]
+        tensors[index][1, 2, 3, 4] = torch.nan
+        assert way(*tensors)[1, 2].isnan().any()
+    q, k, v = (x.detach() for x in inputs(keys=I))
+    q[1, 2, 3, 4] = torch.nan
+    assert way(q, k, v)[1, 2, 3].isnan().all()
+
+
+def bad_input():
     q, k, v = (x.detach() for x in inputs())
-    with pytest.raises(ValueError, match="tile must be at least 1, got 0"):
-        tiled_attention(q, k, v, tile=0)
-    with pytest.raises(ValueError, match="no more positions than k, got 17 and 13"):
-        tiled_attention(k, q, q, is_causal=True)
-    with pytest.raises(TypeError, match="attn_mask must be bool"):
-        tiled_attention(q, k, v, attn_mask=torch.ones(I, J, dtype=torch.float64))
-    with pytest.raises(ValueError, match=r"k as long as q \(13\), got 17"):
-        sliding_window_attention(q, k, v, window=3)
-    with pytest.raises(ValueError, match=r"window \(0\) must be at least 1"):
-        sliding_window_attention(k, k, v, window=0)
-    with pytest.raises(ValueError, match="of one length, got 13 and 17"):
-        linear_attention(q, k, v, is_causal=True)
-    with pytest.raises(ValueError, match=r"expected q \(i, d\), k \(j, d\), v \(j, e\), tile > 0"):
-        tiled_numpy.tiled_attention(np.ones((2, 3)), np.ones((2, 4)), np.ones((2, 3)))
+    allowed, real = torch.ones(I, J) > 0, torch.ones(B, 1, I) > 0
+    yield lambda: tiled_attention(q, k, v, tile=0), ValueError, r"tile \(0\) must be at least 1"
+    yield lambda: tiled_attention(q, k, v, tile=2.0), TypeError, "tile must be an integer, got 2.0"
+    yield lambda: tiled_attention(q, k, v, scale=torch.inf), ValueError, r"scale \(inf\) must be finite"
+    yield lambda: tiled_attention(k, q, q, is_causal=True), ValueError, "no more positions than k, got 17 and 13"
+    yield lambda: tiled_attention(q, k, v, attn_mask=allowed.double()), TypeError, "attn_mask must be bool"
+    window = sliding_window_attention
+    yield lambda: window(q, k, v, window=3), ValueError, r"k must be as long as q \(13\), got 17"
+    yield lambda: window(k, k, v, window=0), ValueError, r"window \(0\) must be at least 1"
+    yield lambda: window(k, k, v, window=2.5), TypeError, "window must be an integer, got 2.5"
+    yield lambda: window(q, q, q, window=2, key_mask=real.float()), TypeError, "key_mask must be bool"
+    yield lambda: window(q, q, q, window=2, key_mask=real[..., 1:]), ValueError, "key_mask must broadcast to"
+    yield lambda: window(q, q, q, window=2, key_mask=[True]), TypeError, r"key_mask must be a tensor, got \[True\]"
+    linear = linear_attention
+    yield lambda: linear(q, k, v, is_causal=True), ValueError, "q and k must be of one length, got 13 and 17"
+    yield lambda: linear(q, q, q, chunk=0), ValueError, r"chunk \(0\) must be at least 1"
+    yield lambda: linear(q, q, q, chunk=True), TypeError, "chunk must be an integer, got True"
+    yield lambda: linear(q, q, q, key_mask=real.float()), TypeError, "key_mask must be bool"
+    fits = r"expected q \(i, d\), k \(j, d\), v \(j, e\)"
+    yield lambda: tiled_numpy.tiled_attention(np.ones((2, 3)), np.ones((2, 4)), np.ones((2, 3))), ValueError, fits
+    ones = np.ones((2, 3))
+    yield (
+        lambda: tiled_numpy.tiled_attention(ones, ones, ones, tile=2.5),
+        TypeError,
+        r"tile must be an integer, got 2.5",
+    )
+
+
+@pytest.mark.parametrize(("call", "error", "message"), list(bad_input()))
+def test_bad_input_is_named(call, error, message):
+    with pytest.raises(error, match=message):
+        call()

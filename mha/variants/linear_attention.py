@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from mha.attention import check_attention, repeat_kv
+from mha.attention import as_mask_of_keys, check_attention, repeat_kv
+from mha.precision import half_precision
+from mha.validation import check_integer
 
 __all__ = ["elu_plus_one", "linear_attention"]
 
 
 def elu_plus_one(x: Tensor) -> Tensor:
-    """The feature map of the paper: elu(x) + 1, positive everywhere."""
-    return F.elu(x) + 1.0
+    """The feature map of the paper: elu(x) + 1, which is exp(x) below 0 and positive everywhere.
+
+    As an exponential, not as a difference from 1, of which no digit would be left at -20.
+    """
+    return torch.where(x > 0, x + 1.0, x.clamp(max=0.0).exp())
 
 
 def linear_attention(
@@ -35,20 +39,26 @@ def linear_attention(
         key_mask: bool, broadcasts to (..., h, j); True = a real token. Each query needs one that it may attend to.
         is_causal: each query attends up to its own position.  chunk: positions at a time, with is_causal.
     Returns:
-        out (..., h, i, e).
+        out (..., h, i, e). What is given in half precision is computed in float32 and rounded once.
     Raises:
         ValueError: chunk < 1, or is_causal with i ≠ j; as `attention` does.
-        TypeError: key_mask is not bool.
+        TypeError: key_mask is not bool, or chunk no integer.
     Source: Katharopoulos et al. 2020.
     """
-    check_attention(q, k, v, None if key_mask is None else key_mask[..., None, :], None)
-    if chunk < 1 or (is_causal and q.shape[-2] != k.shape[-2]):
-        raise ValueError(
-            f"chunk ({chunk}) must be at least 1, and with is_causal q and k of one length, "
-            f"got {q.shape[-2]} and {k.shape[-2]}"
-        )
+    mask = None if key_mask is None else as_mask_of_keys(key_mask)
+    check_attention(q, k, v, mask, is_causal=is_causal, mask_name="key_mask")
+    check_integer("chunk", chunk, at_least=1)
+    if is_causal and q.shape[-2] != k.shape[-2]:
+        raise ValueError(f"with is_causal q and k must be of one length, got {q.shape[-2]} and {k.shape[-2]}")
+    narrow = half_precision(q)
+    if narrow is not None:
+        with torch.autocast(q.device.type, enabled=False):
+            wide = (x.float() for x in (q, k, v))
+            return linear_attention(*wide, key_mask=key_mask, is_causal=is_causal, chunk=chunk).to(narrow)
     k, v = repeat_kv(q, k), repeat_kv(q, v)
-    q, k = elu_plus_one(q), elu_plus_one(k)
+    # A query far below 0 has features that vanish, all alike: a factor common to them is of no account.
+    q = elu_plus_one(q - q.detach().amax(-1, keepdim=True).clamp(max=0.0))
+    k = elu_plus_one(k)
     if key_mask is not None:
         k = k * key_mask[..., None]
     if is_causal:

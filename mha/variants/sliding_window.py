@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mha.attention import check_attention, fused_attention, repeat_kv
+from mha.attention import as_mask_of_keys, check_attention, fused_attention, repeat_kv
+from mha.validation import check_integer
 
 __all__ = ["sliding_window_attention"]
 
@@ -28,13 +29,15 @@ def sliding_window_attention(
         out (..., h, i, e). A query that may attend to nothing gets zeros.
     Raises:
         ValueError: window < 1, as many keys as queries are not there, or as `attention` does.
-        TypeError: key_mask is not bool.
+        TypeError: key_mask is not bool, or window no integer.
     Source: Child et al. 2019 and Beltagy et al. 2020 for local attention.
     """
+    mask = None if key_mask is None else as_mask_of_keys(key_mask)
+    check_attention(q, k, v, mask, scale=scale, mask_name="key_mask")
+    check_integer("window", window, at_least=1)
     length = q.shape[-2]
-    check_attention(q, k, v, None if key_mask is None else key_mask[..., None, :], None)
-    if window < 1 or k.shape[-2] != length:
-        raise ValueError(f"window ({window}) must be at least 1, and k as long as q ({length}), got {k.shape[-2]}")
+    if k.shape[-2] != length:
+        raise ValueError(f"k must be as long as q ({length}), got {k.shape[-2]}")
     window = min(window, length)
     padding = -length % window
     n_blocks = (length + padding) // window

@@ -8,7 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mha.attention import check_attention, repeat_kv
+from mha.attention import attention, check_attention, repeat_kv
+from mha.precision import half_precision
+from mha.validation import check_integer
 
 __all__ = ["tiled_attention"]
 
@@ -26,7 +28,8 @@ def tiled_attention(
     """What `attention` gives, in tiles: tile × tile scores exist at a time, and none is kept for the backward pass.
 
     Kept are the output and one number a query, the logarithm of its sum of exponentials. From these the backward pass
-    computes each tile's weights again.
+    computes each tile's weights again. A backward pass that is to be differentiated itself (`create_graph=True`) goes
+    through `attention`, with all scores at once.
 
     Args:
         q, k, v, attn_mask, is_causal, scale: as for `attention`. A mask is read in tiles, not expanded.
@@ -35,14 +38,18 @@ def tiled_attention(
         out (..., h, i, e).
     Raises:
         ValueError: tile is not positive; as `attention` does.
-        TypeError: as `attention` does.
+        TypeError: tile is no integer; as `attention` does.
     Source: Rabe and Staats 2021; Dao et al. 2022, algorithms 1 and 4.
     """
-    check_attention(q, k, v, attn_mask, None)
-    if tile < 1:
-        raise ValueError(f"tile must be at least 1, got {tile}")
-    if is_causal and q.shape[-2] > k.shape[-2]:
-        raise ValueError(f"with is_causal q must have no more positions than k, got {q.shape[-2]} and {k.shape[-2]}")
+    check_attention(q, k, v, attn_mask, is_causal=is_causal, scale=scale)
+    check_integer("tile", tile, at_least=1)
+    narrow = half_precision(q)
+    if narrow is not None:
+        with torch.autocast(q.device.type, enabled=False):
+            wide = tiled_attention(
+                *(x.float() for x in (q, k, v)), attn_mask=attn_mask, is_causal=is_causal, scale=scale, tile=tile
+            )
+        return wide.to(narrow)
     scale = q.shape[-1] ** -0.5 if scale is None else scale
     out: Tensor = _Tiled.apply(  # type: ignore[no-untyped-call]
         q, repeat_kv(q, k), repeat_kv(q, v), attn_mask, is_causal, scale, tile
@@ -67,6 +74,11 @@ class _Tiled(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         q, k, v, mask, out, log_sums = ctx.saved_tensors
         is_causal, scale, tile = ctx.options
+        if torch.is_grad_enabled():  # what follows works in place, on no graph
+            out, _ = attention(q, k, v, attn_mask=mask, is_causal=is_causal, scale=scale)
+            wanted = [x for x in (q, k, v) if x.requires_grad]
+            grads = iter(torch.autograd.grad(out, wanted, grad, create_graph=True))
+            return *(next(grads) if x.requires_grad else None for x in (q, k, v)), None, None, None, None
         grad_q, grad_k, grad_v = torch.zeros_like(q), torch.zeros_like(k), torch.zeros_like(v)
         for rows in _tiles(q.shape[-2], tile):
             g = grad[..., rows, :]

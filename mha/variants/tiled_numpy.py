@@ -39,9 +39,12 @@ def tiled_attention(q: ArrayLike, k: ArrayLike, v: ArrayLike, *, tile: int = 64)
     Returns:
         (i, e), what `mha.reference.attention` gives.
     Raises:
+        TypeError: tile is no integer.
         ValueError: q, k and v do not fit together, or tile is not positive.
     Source: Rabe and Staats 2021; Dao et al. 2022.
     """
+    if isinstance(tile, bool) or not isinstance(tile, int):
+        raise TypeError(f"tile must be an integer, got {tile!r}")
     q, k, v = (np.asarray(x, dtype=np.float64) for x in (q, k, v))
     if tile < 1 or q.ndim != 2 or k.shape[1:] != q.shape[1:] or v.ndim != 2 or len(v) != len(k):
         raise ValueError(

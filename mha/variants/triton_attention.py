@@ -9,6 +9,8 @@ import os
 import torch
 from torch import Tensor
 
+from mha.attention import check_attention
+
 __all__ = ["triton_attention", "triton_is_installed"]
 
 DTYPES = (torch.float16, torch.bfloat16, torch.float32)
@@ -39,9 +41,7 @@ def triton_attention(q: Tensor, k: Tensor, v: Tensor, *, is_causal: bool = False
             imported.
     Source: Dao et al. 2022, algorithm 1, with the outer loop over queries (Dao 2023); Milakov and Gimelshein 2018.
     """
-    _check(q, k, v)
-    if is_causal and q.shape[-2] > k.shape[-2]:
-        raise ValueError(f"queries ({q.shape[-2]}) must be at most as many as keys ({k.shape[-2]}) where is_causal")
+    _check(q, k, v, is_causal, scale)
     if not triton_is_installed():
         raise ModuleNotFoundError("triton_attention needs the package triton, which is not installed here")
     if q.device.type != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":
@@ -74,12 +74,11 @@ def triton_attention(q: Tensor, k: Tensor, v: Tensor, *, is_causal: bool = False
     return out
 
 
-def _check(q: Tensor, k: Tensor, v: Tensor) -> None:
+def _check(q: Tensor, k: Tensor, v: Tensor, is_causal: bool, scale: float | None) -> None:
+    check_attention(q, k, v, is_causal=is_causal, scale=scale)
     for name, x in (("q", q), ("k", k), ("v", v)):
-        if x.dim() < 2 or 0 in x.shape:
-            raise ValueError(f"{name} must have two axes or more and none empty, got shape {tuple(x.shape)}")
-        if x.dtype != q.dtype or x.device != q.device:
-            raise ValueError(f"{name} must be {q.dtype} on {q.device} as q is, got {x.dtype} on {x.device}")
+        if x.dtype != q.dtype:  # autocast does not reach a kernel
+            raise ValueError(f"{name} must be {q.dtype} as q is, got {x.dtype}")
         if torch.is_grad_enabled() and x.requires_grad:
             raise ValueError(f"{name} must need no gradient, the kernel has none: call it under torch.no_grad()")
     if q.dtype not in DTYPES:
