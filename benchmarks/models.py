@@ -5,7 +5,7 @@
 Both sides have the same sizes, the same weights (copied over), no dropout, float32, and all threads torch takes. A
 training step is forward, cross-entropy of each next token, backward, clipping and AdamW (torch's fused one, for both).
 Decoding is greedy, 200 tokens behind a prompt of 16. The ragged batch has 32 sequences of 8 to 128 tokens, the lengths
-evenly spread, in mixed order: transformers gets it padded with an attention mask, as `by_length` does.
+evenly spread, in mixed order: transformers gets it padded with an attention mask, as `encode_by_length` does.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from mha.measure.timing import time_calls
 from mha.models.bert import Encoder
 from mha.models.gpt import GPT, GPTConfig
 from mha.models.pretrained import load_minilm
-from mha.models.ragged import by_length
+from mha.models.ragged import encode_by_length
 
 Calls = dict[str, Callable[[], object]]
 VOCAB_SIZE, PROMPT, NEW_TOKENS = 8192, 16, 200
@@ -116,7 +116,7 @@ def encoding(ragged: bool) -> Calls:
     key_mask = padding_mask(lengths, 128)
     tokens, mask = tokens * key_mask, key_mask.long()
     return {
-        "mha": _inference(lambda: by_length(ours, tokens, key_mask=key_mask)),
+        "mha": _inference(lambda: encode_by_length(ours, tokens, key_mask=key_mask)),
         "transformers": _inference(lambda: theirs(tokens, attention_mask=mask)[0]),
         "mha, padded": _inference(lambda: ours(tokens, key_mask=key_mask)),
     }

@@ -95,7 +95,7 @@ def masked_loss(model: MaskedLM, token_ids: Tensor, generator: torch.Generator, 
     """The mean, in nats, over the hidden tokens."""
     options = {"mask_id": MASK, "vocab_size": VOCAB_SIZE, "first_id": len(SPECIAL)}
     inputs, predicted = mask_tokens(token_ids, generator, rate=rate, **options)
-    return F.cross_entropy(model.read(model.encoder(inputs)[predicted]), token_ids[predicted])
+    return F.cross_entropy(model.token_logits(model.encoder(inputs)[predicted]), token_ids[predicted])
 
 
 def next_token_loss(model: GPT, token_ids: Tensor) -> Tensor:

@@ -70,7 +70,7 @@ def masked_loss(model: nn.Module, token_ids: Tensor, generator: torch.Generator)
     """BERT's: both symbols of the gap masked, or one of them."""
     which = torch.tensor([[1, 1], [1, 1], [1, 0], [0, 1]])[torch.randint(4, (len(token_ids),), generator=generator)]
     masked = F.pad(which.bool(), (GAP, LENGTH - GAP - 2))  # (b, i)
-    logits = model.read(model.encoder(token_ids.masked_fill(masked, MASK_ID))[masked])
+    logits = model.token_logits(model.encoder(token_ids.masked_fill(masked, MASK_ID))[masked])
     return F.cross_entropy(logits, token_ids[masked])
 
 

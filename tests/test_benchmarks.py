@@ -90,7 +90,7 @@ def test_both_sides_write_the_same_tokens():
 @pytest.mark.parametrize("ragged", [False, True])
 def test_both_sides_encode_the_same(ragged):
     outs = [call() for call in models.encoding(ragged).values()]
-    real = outs[0].abs().sum(-1) > 0  # by_length leaves zeros at padding
+    real = outs[0].abs().sum(-1) > 0  # encode_by_length leaves zeros at padding
     assert (not ragged) == bool(real.all())
     for out in outs[1:]:
         assert_close(out[real], outs[0][real], atol=2e-5, rtol=0)

@@ -40,7 +40,9 @@ def test_values_and_gradients_equal_transformers(dtype, atol, padded):
     want = theirs(token_ids, attention_mask=real.long(), token_type_ids=segment_ids).logits
     assert_close(got[real], want[real], atol=atol, rtol=0)
     predicted = real & (ids(3, 3) == 0)
-    assert_close(mine.read(mine.encoder(token_ids, key_mask=real, segment_ids=segment_ids)[predicted]), got[predicted])
+    assert_close(
+        mine.token_logits(mine.encoder(token_ids, key_mask=real, segment_ids=segment_ids)[predicted]), got[predicted]
+    )
     for logits in (got, want):
         F.cross_entropy(logits[predicted], targets[predicted]).backward()
     assert_same_gradients(theirs, mine, atol)

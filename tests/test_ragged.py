@@ -5,7 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from mha.models.bert import Encoder, EncoderConfig
-from mha.models.ragged import by_length
+from mha.models.ragged import encode_by_length
 
 B, LENGTH = 7, 13
 
@@ -28,7 +28,7 @@ def test_equals_the_padded_batch_in_values_and_gradients(encoder, group_size):
     token_ids, key_mask = batch()
     gradients = []
     outs = (
-        by_length(encoder, token_ids, key_mask=key_mask, group_size=group_size),
+        encode_by_length(encoder, token_ids, key_mask=key_mask, group_size=group_size),
         encoder(token_ids, key_mask=key_mask),
     )
     for out in outs:
@@ -46,7 +46,7 @@ def test_no_padding_is_computed(encoder):
         seen.append(tuple(ids.shape))
         return encoder(ids, key_mask=key_mask)
 
-    out = by_length(spy, token_ids, key_mask=key_mask, group_size=2)
+    out = encode_by_length(spy, token_ids, key_mask=key_mask, group_size=2)
     assert seen == [(2, 1), (2, 7), (2, 11), (1, 13)]
     assert not out[0, 7:].any()
 
@@ -54,8 +54,8 @@ def test_no_padding_is_computed(encoder):
 def test_trouble_is_named(encoder):
     token_ids, key_mask = batch()
     with pytest.raises(TypeError, match="key_mask must be bool"):
-        by_length(encoder, token_ids, key_mask=key_mask.long())
+        encode_by_length(encoder, token_ids, key_mask=key_mask.long())
     with pytest.raises(ValueError, match=r"must have one shape \(b, i\), got \(7, 13\) and \(7, 12\)"):
-        by_length(encoder, token_ids, key_mask=key_mask[:, 1:])
-    with pytest.raises(ValueError, match="group_size must be positive, got 0"):
-        by_length(encoder, token_ids, key_mask=key_mask, group_size=0)
+        encode_by_length(encoder, token_ids, key_mask=key_mask[:, 1:])
+    with pytest.raises(ValueError, match=r"group_size \(0\) must be at least 1"):
+        encode_by_length(encoder, token_ids, key_mask=key_mask, group_size=0)

@@ -185,11 +185,11 @@ class MaskedLM(nn.Module):
         self, token_ids: Tensor, *, key_mask: Tensor | None = None, segment_ids: Tensor | None = None
     ) -> Tensor:
         """Logits (b, i, v) of the token at each position itself; arguments as for `Encoder`."""
-        return self.read(self.encoder(token_ids, key_mask=key_mask, segment_ids=segment_ids))
+        return self.token_logits(self.encoder(token_ids, key_mask=key_mask, segment_ids=segment_ids))
 
-    def read(self, states: Tensor) -> Tensor:
+    def token_logits(self, hidden: Tensor) -> Tensor:
         """Logits (..., v) from the encoder's vectors (..., m): of the masked positions alone, say, to save the rest."""
-        hidden = self.norm(F.gelu(self.dense(states)))  # (..., m) -> (..., m)
+        hidden = self.norm(F.gelu(self.dense(hidden)))  # (..., m) -> (..., m)
         return F.linear(hidden, self.encoder.embeddings.tokens.weight, self.bias)  # (..., m) -> (..., v)
 
     def checkpoint_views(self) -> CheckpointViews:

@@ -104,9 +104,9 @@ class GPT(nn.Module):
             TypeError: the ids are not integers, or key_mask is not bool.
             ValueError: ids outside the vocabulary, more tokens than max_len, or caches that do not fit.
         """
-        return linear(self.states(token_ids, key_mask=key_mask, caches=caches), self.tokens.weight)
+        return linear(self.last_hidden_state(token_ids, key_mask=key_mask, caches=caches), self.tokens.weight)
 
-    def states(
+    def last_hidden_state(
         self, token_ids: Tensor, *, key_mask: Tensor | None = None, caches: Sequence[KVCache] | None = None
     ) -> Tensor:
         """The vectors (b, i, m) that the logits are read from. Arguments as for `forward`."""
@@ -133,7 +133,7 @@ class GPT(nn.Module):
         Raises:
             TypeError, ValueError: as `forward` does.
         """
-        states = self.states(token_ids[:, :-1]).flatten(0, 1)  # (b, i - 1, m) -> (b · (i - 1), m)
+        states = self.last_hidden_state(token_ids[:, :-1]).flatten(0, 1)  # (b, i - 1, m) -> (b · (i - 1), m)
         chunks = nn.LinearCrossEntropyOptions(batch_chunk_size=CHUNK)
         loss: Tensor = nn.functional.linear_cross_entropy(
             states, self.tokens.weight, token_ids[:, 1:].flatten(), options=chunks

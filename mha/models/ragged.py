@@ -7,10 +7,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-__all__ = ["by_length"]
+from mha.validation import check_integer
+
+__all__ = ["encode_by_length"]
 
 
-def by_length(encoder: Callable[..., Tensor], token_ids: Tensor, *, key_mask: Tensor, group_size: int = 4) -> Tensor:
+def encode_by_length(
+    encoder: Callable[..., Tensor], token_ids: Tensor, *, key_mask: Tensor, group_size: int = 4
+) -> Tensor:
     """What `encoder(token_ids, key_mask=key_mask)` gives at the real tokens, and zeros at padding behind them.
 
     Args:
@@ -28,8 +32,7 @@ def by_length(encoder: Callable[..., Tensor], token_ids: Tensor, *, key_mask: Te
     if key_mask.shape != token_ids.shape or token_ids.dim() != 2:
         shapes = f"{tuple(token_ids.shape)} and {tuple(key_mask.shape)}"
         raise ValueError(f"token_ids and key_mask must have one shape (b, i), got {shapes}")
-    if group_size < 1:
-        raise ValueError(f"group_size must be positive, got {group_size}")
+    check_integer("group_size", group_size, at_least=1)
     places = torch.arange(1, key_mask.shape[1] + 1, device=key_mask.device)
     ends = (key_mask * places).amax(1)  # (b, i) -> (b,): where the last real token stands
     order = ends.argsort()

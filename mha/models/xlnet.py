@@ -143,9 +143,10 @@ class XLNet(nn.Module):
             TypeError: ids are not integers, or a mask is not bool.
             ValueError: ids outside the vocabulary, or shapes that do not fit.
         """
-        return self._read(self.states(token_ids, attn_mask=attn_mask, key_mask=key_mask, segment_ids=segment_ids))
+        hidden = self.last_hidden_state(token_ids, attn_mask=attn_mask, key_mask=key_mask, segment_ids=segment_ids)
+        return self._logits(hidden)
 
-    def states(
+    def last_hidden_state(
         self,
         token_ids: Tensor,
         *,
@@ -235,7 +236,7 @@ class XLNet(nn.Module):
         for block in early:
             x = block(x, x[:, : token_ids.shape[1]], pairs)
         n_predicted = predicted.shape[1]  # nobody reads the last content
-        return self._read(late(x[:, -n_predicted:], x[:, : token_ids.shape[1]], pairs.last(n_predicted)))
+        return self._logits(late(x[:, -n_predicted:], x[:, : token_ids.shape[1]], pairs.last(n_predicted)))
 
     def checkpoint_views(self) -> CheckpointViews:
         """Where each tensor of transformers' XLNetLMHeadModel belongs: views into the parameters."""
@@ -252,7 +253,7 @@ class XLNet(nn.Module):
             views |= linear_views({f"{prefix}.{name}": module for name, module in modules.items()})
         return views
 
-    def _read(self, x: Tensor) -> Tensor:
+    def _logits(self, x: Tensor) -> Tensor:
         return F.linear(self.dropout(x), self.tokens.weight, self.bias)  # (..., m) -> (..., v)
 
     def _pairs(
