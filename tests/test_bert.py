@@ -51,9 +51,9 @@ def test_values_and_gradients_equal_transformers(dtype, atol, padded):
 def test_a_checkpoint_that_does_not_fit_is_named_and_nothing_is_copied():
     mine, theirs = pair(torch.float32)
     tensors = theirs.state_dict()
-    tensors["cls.predictions.transform.LayerNorm.gamma"] = tensors.pop("cls.predictions.transform.LayerNorm.weight")
+    tensors["cls.predictions.transform.LayerNorm.delta"] = tensors.pop("cls.predictions.transform.LayerNorm.weight")
     tensors["cls.predictions.bias"] = torch.zeros(V + 1)
     before = mine.bias.clone()
-    with pytest.raises(ValueError, match=r"missing: .*LayerNorm.weight.*surplus: .*LayerNorm.gamma.*expected \(29,\)"):
+    with pytest.raises(ValueError, match=r"missing: .*LayerNorm.weight.*surplus: .*LayerNorm.delta.*expected \(29,\)"):
         load_weights(mine, tensors)
     assert torch.equal(mine.bias, before)

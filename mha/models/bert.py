@@ -12,10 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mha.blocks import EncoderBlock
-from mha.checkpoint import CheckpointViews, linear_views
+from mha.checkpoint import CheckpointViews, PublishedNames, linear_views
 from mha.validation import check_config, check_ids
 
 __all__ = ["Embeddings", "Encoder", "EncoderConfig", "MaskedLM"]
+
+OF_TENSORFLOW = {r"LayerNorm\.gamma": "LayerNorm.weight", r"LayerNorm\.beta": "LayerNorm.bias"}
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,11 @@ class Encoder(nn.Module):
     Source: Devlin et al. 2019.
     """
 
-    unused = frozenset({"embeddings.position_ids", "pooler.dense.bias", "pooler.dense.weight"})
+    published = PublishedNames(
+        prefix="bert.",
+        unused=("embeddings.position_ids", "pooler.dense.*", "cls.*"),
+        spellings=OF_TENSORFLOW,
+    )
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
@@ -156,12 +162,14 @@ class MaskedLM(nn.Module):
         embeddings read backwards and a bias a token. Weights are drawn with a width of 0.02.
     """
 
-    unused = frozenset(
-        {
-            "bert.embeddings.position_ids",
-            "cls.predictions.decoder.weight",  # the token embeddings again
-            "cls.predictions.decoder.bias",  # the bias again
-        }
+    published = PublishedNames(
+        prefix="bert.",
+        tied={
+            "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
+            "cls.predictions.decoder.bias": "cls.predictions.bias",
+        },
+        unused=("bert.embeddings.position_ids", "bert.pooler.dense.*", "cls.seq_relationship.*"),
+        spellings=OF_TENSORFLOW,
     )
 
     def __init__(self, config: EncoderConfig) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from mha.blocks import EncoderBlock
 from mha.cache import KVCache, LayerCaches
-from mha.checkpoint import CheckpointViews, linear_views
+from mha.checkpoint import CheckpointViews, PublishedNames, linear_views
 from mha.positions import LearnedPositions
 from mha.row_linear import linear
 from mha.validation import check_config, check_ids
@@ -52,7 +52,11 @@ class GPT(nn.Module):
         width of 0.02 and those that write to the stream with 0.02 / √(2 n_layers).
     """
 
-    unused = frozenset({"lm_head.weight"})  # the embedding again
+    published = PublishedNames(
+        prefix="transformer.",
+        tied={"lm_head.weight": "transformer.wte.weight"},
+        unused=("transformer.h.*.attn.bias", "transformer.h.*.attn.masked_bias"),  # causal masks
+    )
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()

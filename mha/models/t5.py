@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from mha.blocks import DecoderBlock, EncoderBlock, FeedForward
-from mha.checkpoint import CheckpointViews, linear_views
+from mha.checkpoint import CheckpointViews, PublishedNames, linear_views
 from mha.heads import MultiHeadAttention
 from mha.models.bound_decoder import BoundDecoder, DecoderCaches
 from mha.positions import RelativeBias
@@ -68,7 +68,12 @@ class T5(nn.Module):
     Source: Raffel et al. 2020, section 2.1 (version 1.0: relu, tied embeddings); initial weights as in its code.
     """
 
-    unused = frozenset({"encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "lm_head.weight"})  # tied
+    published = PublishedNames(
+        tied=dict.fromkeys(
+            ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "lm_head.weight"), "shared.weight"
+        ),
+        unused=("decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight",),  # never read there either
+    )
 
     def __init__(self, config: T5Config) -> None:
         super().__init__()

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mha.blocks import FeedForward
-from mha.checkpoint import CheckpointViews, linear_views
+from mha.checkpoint import CheckpointViews, PublishedNames, linear_views
 from mha.masks import combine_masks
 from mha.models.relative import Pairs, RelativeAttention, lag_vectors
 from mha.validation import check_config, check_ids
@@ -98,7 +98,7 @@ class XLNet(nn.Module):
     Source: Yang et al. 2019; weights drawn with a width of 0.02 as there.
     """
 
-    unused = frozenset({"lm_loss.weight"})  # the embedding again
+    published = PublishedNames(prefix="transformer.", tied={"lm_loss.weight": "transformer.word_embedding.weight"})
 
     def __init__(self, config: XLNetConfig) -> None:
         super().__init__()
