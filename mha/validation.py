@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensor
 
 from mha.precision import layer_precision, same_precision
 
@@ -30,6 +31,7 @@ __all__ = [
     "check_stream",
     "check_tensor",
     "check_texts",
+    "readable",
 ]
 
 
@@ -221,6 +223,8 @@ def check_sizes(config: Any) -> None:
 def check_ids(name: str, ids: Tensor, size: int) -> None:
     """Refuse what an embedding of `size` rows would refuse late, or with an index error.
 
+    Where there are no values to read (see `readable`) what can be seen without them is checked.
+
     Args:
         name: of the argument, for the message.  ids: what should be (b, i) integers in 0 … size - 1.
     Raises:
@@ -231,9 +235,27 @@ def check_ids(name: str, ids: Tensor, size: int) -> None:
         raise TypeError(f"{name} must be int64 or int32, got {ids.dtype}")
     if ids.dim() != 2 or 0 in ids.shape:
         raise ValueError(f"{name} must have shape (b, i), none empty, got {tuple(ids.shape)}")
-    lowest, highest = (int(bound) for bound in ids.aminmax())
+    values = readable(ids)
+    if values is None:
+        return
+    lowest, highest = (int(bound) for bound in values.aminmax())
     if lowest < 0 or highest >= size:
         raise ValueError(f"{name} must lie between 0 and {size - 1}, got {lowest} to {highest}")
+
+
+def readable(tensor: Tensor) -> Tensor | None:
+    """The tensor whose values a check may look at; None where there are none yet.
+
+    There are none on the meta device, and while what is done is written down to be run later: by `torch.compile`,
+    `torch.export`, `torch.jit.trace` or a CUDA graph. Under `torch.vmap` it is the whole batch.
+    """
+    is_traced: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    if torch.compiler.is_compiling() or is_traced or tensor.is_meta:
+        return None
+    if tensor.is_cuda and torch.cuda.is_current_stream_capturing():
+        return None
+    values = torch.func.debug_unwrap(tensor)
+    return None if isinstance(values, FakeTensor) else values
 
 
 def _range(at_least: int | None, at_most: int | None) -> str:

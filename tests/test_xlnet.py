@@ -267,6 +267,8 @@ def test_trouble_is_named():
         "order must be int64 or int32, got torch.float32": lambda: permutation_masks(torch.zeros(3)),
         "attn_mask must be bool": lambda: model(ids, attn_mask=content.int()),
         "predicted must be int64 or int32": lambda: model.two_streams(ids, content, query, order.double()),
+        "segment_ids must be int64 or int32": lambda: model(ids, segment_ids=SEGMENTS.double()),
+        r"n_context must be an integer, got 2.0 \(float\)": lambda: model.permuted(ids, order, n_context=2.0),
     }.items():
         with pytest.raises(TypeError, match=message):
             call()

@@ -14,7 +14,7 @@ from mha.blocks import FeedForward
 from mha.checkpoint import CheckpointViews, PublishedNames, linear_views
 from mha.masks import combine_masks
 from mha.models.relative import Pairs, RelativeAttention, lag_vectors
-from mha.validation import check_config, check_ids
+from mha.validation import check_config, check_ids, check_integer, readable
 
 __all__ = ["XLNet", "XLNetBlock", "XLNetConfig", "permutation_masks"]
 
@@ -193,7 +193,8 @@ class XLNet(nn.Module):
             predicted = order[..., n_context:]
         elif predicted.shape[:-1] == order.shape[:-1] and predicted.numel():
             check_ids("predicted", predicted, order.shape[-1])
-            if int(_ranks(order, n_context).gather(-1, predicted.long()).min()) < n_context:
+            given = readable(_ranks(order, n_context).gather(-1, predicted.long()) < n_context)
+            if given is not None and bool(given.any()):
                 raise ValueError(f"predicted must name positions behind the context ({n_context}) of the order only")
         return self.two_streams(token_ids, content, query, predicted, key_mask=key_mask, segment_ids=segment_ids)
 
@@ -223,7 +224,8 @@ class XLNet(nn.Module):
         check_ids("predicted", predicted, token_ids.shape[1])
         if predicted.shape[0] != token_ids.shape[0]:
             raise ValueError(f"predicted must have {token_ids.shape[0]} rows as token_ids, got {predicted.shape[0]}")
-        if bool(query_mask.diagonal(dim1=-2, dim2=-1).any()):
+        itself = readable(query_mask.diagonal(dim1=-2, dim2=-1))
+        if itself is not None and bool(itself.any()):
             raise ValueError("query_mask must be False on its diagonal, or a token would be predicted from itself")
         predicted = predicted.long()
         asked = query_mask if key_mask is None else query_mask & key_mask[:, None, :]
@@ -282,6 +284,8 @@ class XLNet(nn.Module):
                 raise TypeError(f"{name} must be bool (True = may attend), got {value.dtype}")
             if value is not None and value.shape != expected:
                 raise ValueError(f"{name} must have shape {expected}, got {tuple(value.shape)}")
+        if segment_ids is not None and segment_ids.dtype not in (torch.int64, torch.int32):
+            raise TypeError(f"segment_ids must be int64 or int32, got {segment_ids.dtype}")
         if segment_ids is not None and segment_ids.shape != shape:
             raise ValueError(f"segment_ids must have shape {shape}, got {tuple(segment_ids.shape)}")
 
@@ -290,11 +294,13 @@ def _ranks(order: Tensor, n_context: int) -> Tensor:
     """(..., i): when each position's turn comes, from 0."""
     if order.dtype not in (torch.int64, torch.int32):
         raise TypeError(f"order must be int64 or int32, got {order.dtype}")
+    if order.dim() < 1 or 0 in order.shape:
+        raise ValueError(f"order must have shape (..., i), none empty, got {tuple(order.shape)}")
     ranks, length = order.argsort(-1), order.shape[-1]
-    if not torch.equal(order.gather(-1, ranks), torch.arange(length, device=order.device).to(order).expand_as(order)):
+    wrong = readable(order.gather(-1, ranks) != torch.arange(length, device=order.device))
+    if wrong is not None and bool(wrong.any()):
         raise ValueError(f"each row of order must be a permutation of 0 … {length - 1}, got {order.tolist()}")
-    if not 0 <= n_context <= length:
-        raise ValueError(f"n_context ({n_context}) must be in 0 … {length}, the positions of the order")
+    check_integer("n_context", n_context, at_least=0, at_most=length)
     return ranks
 
 
