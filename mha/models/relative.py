@@ -78,11 +78,11 @@ class RelativeAttention(MultiHeadAttention):
             e = self.segment_keys.permute(1, 2, 0)  # (2, h, d) -> (h, d, 2)
             bias = bias + _look_up((q + self.segment_bias[:, None]) @ e, pairs.elsewhere)
         heads = self.attend(
-            q + self.content_bias[:, None],
+            (q + self.content_bias[:, None]).to(k.dtype),  # under autocast a sum is wider than the projections
             k,
             v,
             attn_mask=pairs.attn_mask,
-            attn_bias=bias * self.head_dim**-0.5,
+            attn_bias=(bias * self.head_dim**-0.5).to(k.dtype),
             dropout_p=self.dropout if self.training else 0.0,
         )
         return self.out(merge_heads(heads))  # (b, h, q, d) -> (b, q, m)

@@ -110,7 +110,7 @@ class T5(nn.Module):
         """
         stack = self.encoder
         x = stack.dropout(self._embedded(token_ids))
-        bias = stack.bias(x.shape[1])  # (h, j, j), made once for all blocks
+        bias = _as_projected(stack.bias(x.shape[1]))  # (h, j, j), made once for all blocks
         for block in stack.blocks:
             x = block(x, key_mask=key_mask, attn_bias=bias)
         memory: Tensor = stack.dropout(stack.norm(x))
@@ -136,7 +136,7 @@ class T5(nn.Module):
         stack = self.decoder
         x = stack.dropout(self._embedded(token_ids))
         before = 0 if caches is None else caches.length
-        bias = stack.bias(x.shape[1], before + x.shape[1])  # (h, i, tokens so far)
+        bias = _as_projected(stack.bias(x.shape[1], before + x.shape[1]))  # (h, i, tokens so far)
         for index, block in enumerate(stack.blocks):
             kept = {} if caches is None else {"cache": caches.own[index], "memory_cache": caches.of_memory[index]}
             x = block(x, memory, memory_key_mask=memory_key_mask, attn_bias=bias, **kept)
@@ -176,6 +176,14 @@ def shift_right(targets: Tensor, start_id: int = 0) -> Tensor:
     """
     shifted = torch.cat([torch.full_like(targets[:, :1], start_id), targets[:, :-1]], dim=1)
     return shifted.masked_fill(shifted == -100, start_id)
+
+
+def _as_projected(bias: Tensor) -> Tensor:
+    """Of the dtype that queries and keys come in: under autocast that is not the weights' own."""
+    device = bias.device.type
+    if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
+        return bias.to(torch.get_autocast_dtype(device))
+    return bias
 
 
 def _block(config: T5Config, block: type[EncoderBlock] | type[DecoderBlock]) -> EncoderBlock | DecoderBlock:
