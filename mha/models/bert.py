@@ -116,6 +116,13 @@ class Encoder(nn.Module):
             for _ in range(config.n_layers)
         )
 
+    def reset_parameters(self) -> None:
+        """Draw all weights anew, each part as when it was made; `MaskedLM` draws those of pre-training."""
+        for module in reversed(list(self.modules())):  # a part before the whole, which may draw it otherwise
+            reset = getattr(module, "reset_parameters", None)
+            if reset is not None and module is not self:
+                reset()
+
     def forward(
         self, token_ids: Tensor, *, key_mask: Tensor | None = None, segment_ids: Tensor | None = None
     ) -> Tensor:
@@ -181,12 +188,14 @@ class MaskedLM(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw all weights anew, as BERT does."""
+        """Draw all weights anew, as BERT does; norms start as ones and zeros."""
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):
                 nn.init.normal_(module.weight, std=0.02)
             if isinstance(module, nn.Linear):
                 nn.init.zeros_(module.bias)
+            if isinstance(module, nn.LayerNorm):
+                module.reset_parameters()
         nn.init.zeros_(self.bias)
 
     def forward(

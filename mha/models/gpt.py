@@ -78,16 +78,28 @@ class GPT(nn.Module):
             for _ in range(config.n_layers)
         )
         self.norm = norm(config.d_model)
-        self.reset_parameters()
+        self._draw()
+
+    @property
+    def max_len(self) -> int:
+        """The most tokens it can read."""
+        return self.config.max_len
 
     def reset_parameters(self) -> None:
-        """Draw all weights anew, as GPT-2 does."""
+        """Draw all weights anew, as GPT-2 does; norms start as ones and zeros."""
+        self.positions.reset_parameters()
+        self._draw()
+
+    def _draw(self) -> None:
+        """All weights but the positions, which have just been drawn."""
         writers: list[nn.Linear] = []
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):
                 nn.init.normal_(module.weight, std=0.02)
             if isinstance(module, nn.Linear) and module.bias is not None:
                 nn.init.zeros_(module.bias)
+            if isinstance(module, nn.LayerNorm):
+                module.reset_parameters()
             if isinstance(module, EncoderBlock):
                 writers += [module.attn.out, module.ffn.down]
         for writer in writers:

@@ -56,9 +56,21 @@ class RelativeAttention(MultiHeadAttention):
         super().__init__(d_model, n_heads, bias=False, dropout=dropout)
         self.lag_keys = nn.Linear(d_model, n_heads * self.head_dim, bias=False)  # makes r
         self.content_bias, self.lag_bias, self.segment_bias = (  # u, v, s
-            nn.Parameter(nn.init.normal_(torch.empty(n_heads, self.head_dim), std=0.02)) for _ in range(3)
+            nn.Parameter(torch.empty(n_heads, self.head_dim)) for _ in range(3)
         )
-        self.segment_keys = nn.Parameter(nn.init.normal_(torch.empty(2, n_heads, self.head_dim), std=0.02))  # e
+        self.segment_keys = nn.Parameter(torch.empty(2, n_heads, self.head_dim))  # e
+        self._draw_vectors()
+
+    def reset_parameters(self) -> None:
+        """As `MultiHeadAttention` does; r's matrix as `nn.Linear` does, the vectors with a width of 0.02."""
+        super().reset_parameters()
+        if hasattr(self, "lag_keys"):  # not yet, while the layer is being made
+            self.lag_keys.reset_parameters()
+            self._draw_vectors()
+
+    def _draw_vectors(self) -> None:
+        for vector in (self.content_bias, self.lag_bias, self.segment_bias, self.segment_keys):
+            nn.init.normal_(vector, std=0.02)
 
     def forward(self, x: Tensor, context: Tensor, pairs: Pairs) -> Tensor:  # type: ignore[override]
         """Let each query of x gather from context.

@@ -81,7 +81,29 @@ class T5(nn.Module):
         self.embed = nn.Embedding(config.vocab_size, config.d_model)
         self.encoder = _Stack(config, EncoderBlock, bidirectional=True)
         self.decoder = _Stack(config, DecoderBlock, bidirectional=False)
-        self._reset_parameters()
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw all weights anew: normal, each of a width that keeps what it makes near width 1.
+
+        That of the queries takes the place of 1 / √d; norms start as ones.
+        """
+        config = self.config
+        nn.init.normal_(self.embed.weight)
+        for module in self.modules():
+            if isinstance(module, MultiHeadAttention):
+                q, *k_and_v = module.qkv.weight.chunk(3)
+                nn.init.normal_(q, std=(config.d_model * config.head_dim) ** -0.5)
+                for weight in k_and_v:
+                    nn.init.normal_(weight, std=config.d_model**-0.5)
+                nn.init.normal_(module.out.weight, std=(config.n_heads * config.head_dim) ** -0.5)
+            elif isinstance(module, FeedForward):
+                nn.init.normal_(module.up.weight, std=config.d_model**-0.5)
+                nn.init.normal_(module.down.weight, std=config.d_ff**-0.5)
+            elif isinstance(module, RelativeBias):
+                nn.init.normal_(module.weight, std=config.d_model**-0.5)
+            elif isinstance(module, nn.RMSNorm):
+                module.reset_parameters()
 
     def forward(self, token_ids: Tensor, decoder_ids: Tensor, *, key_mask: Tensor | None = None) -> Tensor:
         """What follows each decoder token, given the source.
@@ -146,23 +168,6 @@ class T5(nn.Module):
     def _embedded(self, token_ids: Tensor) -> Tensor:
         check_ids("token_ids", token_ids, self.config.vocab_size)
         return self.embed(token_ids)
-
-    def _reset_parameters(self) -> None:
-        """Normal, each of a width that keeps what it makes near width 1; the queries' takes the place of 1 / √d."""
-        config = self.config
-        nn.init.normal_(self.embed.weight)
-        for module in self.modules():
-            if isinstance(module, MultiHeadAttention):
-                q, *k_and_v = module.qkv.weight.chunk(3)
-                nn.init.normal_(q, std=(config.d_model * config.head_dim) ** -0.5)
-                for weight in k_and_v:
-                    nn.init.normal_(weight, std=config.d_model**-0.5)
-                nn.init.normal_(module.out.weight, std=(config.n_heads * config.head_dim) ** -0.5)
-            elif isinstance(module, FeedForward):
-                nn.init.normal_(module.up.weight, std=config.d_model**-0.5)
-                nn.init.normal_(module.down.weight, std=config.d_ff**-0.5)
-            elif isinstance(module, RelativeBias):
-                nn.init.normal_(module.weight, std=config.d_model**-0.5)
 
 
 def shift_right(targets: Tensor, start_id: int = 0) -> Tensor:

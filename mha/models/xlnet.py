@@ -111,12 +111,14 @@ class XLNet(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw all weights anew: matrices and vectors with a width of 0.02, output biases 0."""
+        """Draw all weights anew: with a width of 0.02; norms start as ones and zeros, biases as 0."""
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):
                 nn.init.normal_(module.weight, std=0.02)
             if isinstance(module, nn.Linear) and module.bias is not None:
                 nn.init.zeros_(module.bias)
+            if isinstance(module, nn.LayerNorm):
+                module.reset_parameters()
             if isinstance(module, RelativeAttention):
                 for vector in (module.content_bias, module.lag_bias, module.segment_bias, module.segment_keys):
                     nn.init.normal_(vector, std=0.02)
