@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from mha.blocks import EncoderBlock
 from mha.checkpoint import CheckpointViews, PublishedNames, linear_views
+from mha.positions import real_positions
 from mha.validation import check_config, check_ids
 
 __all__ = ["Embeddings", "Encoder", "EncoderConfig", "MaskedLM"]
@@ -58,15 +59,18 @@ class Embeddings(nn.Module):
         self.norm = nn.LayerNorm(config.d_model, eps=config.layer_norm_eps)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, token_ids: Tensor, segment_ids: Tensor | None = None) -> Tensor:
+    def forward(
+        self, token_ids: Tensor, segment_ids: Tensor | None = None, *, key_mask: Tensor | None = None
+    ) -> Tensor:
         """Vectors for tokens.
 
         Args:
             token_ids: (b, i) integers below vocab_size.  segment_ids: (b, i) integers below n_segments; 0 if None.
+            key_mask: bool (b, i), True = a real token; a position counts the real tokens before it.
         Returns:
             (b, i, m).
         Raises:
-            TypeError: the ids are not integers.
+            TypeError: the ids are not integers, or key_mask is not bool.
             ValueError: they have another shape, none at all, more than max_len, or lie outside the table.
         """
         check_ids("token_ids", token_ids, self.tokens.num_embeddings)
@@ -83,7 +87,9 @@ class Embeddings(nn.Module):
                     f"got {tuple(segment_ids.shape)}"
                 )
             segments = self.segments(segment_ids)  # (b, i, m)
-        x = self.tokens(token_ids) + segments + self.positions.weight[:length]
+        places = None if key_mask is None else real_positions(key_mask, (token_ids.shape[0], length))
+        positions = self.positions.weight[:length] if places is None else self.positions(places)
+        x = self.tokens(token_ids) + segments + positions
         return self.dropout(self.norm(x))
 
 
@@ -141,7 +147,7 @@ class Encoder(nn.Module):
         self, token_ids: Tensor, *, key_mask: Tensor | None = None, segment_ids: Tensor | None = None
     ) -> list[Tensor]:
         """The embeddings and each block's output: n_layers + 1 tensors (b, i, m). Arguments as for `forward`."""
-        states = [self.embeddings(token_ids, segment_ids)]
+        states = [self.embeddings(token_ids, segment_ids, key_mask=key_mask)]
         for block in self.blocks:
             states.append(block(states[-1], key_mask=key_mask))
         return states

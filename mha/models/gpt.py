@@ -112,7 +112,8 @@ class GPT(nn.Module):
 
         Args:
             token_ids: (b, i) integers; with caches only those that come after what the caches hold.
-            key_mask: bool (b, j), True = a real token, over all tokens, those in the caches included.
+            key_mask: bool (b, j), True = a real token, over all tokens, those in the caches included. Padding may
+                stand anywhere: a token's position counts the real ones before it.
             caches: from `new_caches`; extended by these tokens.
         Returns:
             logits (b, i, v). What stands at padding is computed but means nothing.
@@ -130,7 +131,9 @@ class GPT(nn.Module):
         if caches is not None and len(caches) != len(self.blocks):
             raise ValueError(f"caches must be one a block ({len(self.blocks)}), got {len(caches)}")
         offset = caches[0].length if caches else 0
-        x: Tensor = self.dropout(self.positions(self.tokens(token_ids), offset))  # (b, i) -> (b, i, m)
+        x: Tensor = self.dropout(
+            self.positions(self.tokens(token_ids), offset, key_mask=key_mask)
+        )  # (b, i) -> (b, i, m)
         for index, block in enumerate(self.blocks):
             x = block(x, key_mask=key_mask, is_causal=True, cache=None if caches is None else caches[index])
         normed: Tensor = self.norm(x)
