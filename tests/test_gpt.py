@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.testing import assert_close
 from transformers import GPT2Config, GPT2LMHeadModel
 
@@ -58,6 +59,28 @@ def test_loss_in_chunks_equals_transformers(monkeypatch, dtype, atol, chunk):
     loss.backward()
     want.backward()
     assert_same_gradients(theirs, mine, atol)
+
+
+@sdpa_kernel(SDPBackend.MATH)  # the fused ones say that they cannot be
+def test_the_loss_can_be_differentiated_twice():
+    model, _ = pair()
+    ids, weights, products = token_ids(), list(model.parameters()), []
+    plain = F.cross_entropy(model(ids)[:, :-1].flatten(0, 1), ids[:, 1:].flatten())
+    for loss in (model.next_token_loss(ids), plain):
+        gradient = torch.cat([g.flatten() for g in torch.autograd.grad(loss, weights, create_graph=True)])
+        products.append(torch.autograd.grad(gradient.square().sum(), weights))
+    for got, want in zip(*products, strict=True):
+        assert_close(got, want, atol=1e-10, rtol=0)
+
+
+@pytest.mark.parametrize("frozen", ["tokens.weight", "norm.weight"])
+def test_the_loss_leaves_frozen_weights_out_and_takes_int32(frozen):
+    model, _ = pair()
+    want = torch.autograd.grad(model.next_token_loss(token_ids()), model.blocks[0].ffn.up.weight)
+    model.get_parameter(frozen).requires_grad_(False)
+    (2 * model.next_token_loss(token_ids().int())).backward()
+    assert model.get_parameter(frozen).grad is None
+    assert_close(model.blocks[0].ffn.up.weight.grad, 2 * want[0], atol=1e-12, rtol=0)
 
 
 @pytest.mark.parametrize(("dtype", "atol"), TOLERANCES)
@@ -119,6 +142,11 @@ def test_trouble_is_named():
     assert torch.equal(model.positions.weight, before)
     with pytest.raises(ValueError, match=r"token_ids must lie between 0 and 28, got \d+ to 29"):
         model(token_ids() + (token_ids() == token_ids().max()) * (29 - token_ids().max()))
+    target = token_ids().index_fill(1, torch.tensor([LENGTH - 1]), -100)
+    with pytest.raises(ValueError, match=r"token_ids must lie between 0 and 28, got -100 to \d+"):
+        model.next_token_loss(target)
+    with pytest.raises(ValueError, match=r"token_ids must have at least 2 tokens, one to predict, got 1"):
+        model.next_token_loss(token_ids()[:, :1])
     with pytest.raises(ValueError, match=r"14 tokens at most max_len \(13\)"):
         model(torch.zeros(1, 14, dtype=torch.int64))
     with pytest.raises(ValueError, match=r"caches must be one a block \(3\), got 2"):

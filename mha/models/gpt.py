@@ -6,8 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mha.blocks import EncoderBlock
@@ -143,7 +145,8 @@ class GPT(nn.Module):
         """Mean cross-entropy, in nats, of each token given those before it.
 
         The logits of all positions never stand in memory together: at v = 8192 writing and reading them takes a
-        quarter of a training step of a small model. The gradient is computed along the way, and only once.
+        quarter of a training step of a small model. They do where the loss is compiled, exported or transformed by
+        `torch.func`, and where its gradient is differentiated again.
 
         Args:
             token_ids: (b, i) integers, i ≥ 2, without padding.
@@ -152,11 +155,14 @@ class GPT(nn.Module):
         Raises:
             TypeError, ValueError: as `forward` does.
         """
+        check_ids("token_ids", token_ids, self.config.vocab_size)  # the last one too, which `forward` does not see
+        if token_ids.shape[1] < 2:
+            raise ValueError(f"token_ids must have at least 2 tokens, one to predict, got {token_ids.shape[1]}")
         states = self.last_hidden_state(token_ids[:, :-1]).flatten(0, 1)  # (b, i - 1, m) -> (b · (i - 1), m)
-        chunks = nn.LinearCrossEntropyOptions(batch_chunk_size=CHUNK)
-        loss: Tensor = nn.functional.linear_cross_entropy(
-            states, self.tokens.weight, token_ids[:, 1:].flatten(), options=chunks
-        )
+        targets, weight = token_ids[:, 1:].flatten().long(), self.tokens.weight
+        if torch.compiler.is_compiling() or torch.func.debug_unwrap(states) is not states:
+            return _loss(states, weight, targets)
+        loss: Tensor = _LossInChunks.apply(states, weight, targets)  # type: ignore[no-untyped-call]
         return loss
 
     def new_caches(self, batch: int, max_len: int) -> LayerCaches:
@@ -179,3 +185,33 @@ class GPT(nn.Module):
                 views[f"{prefix}.{name}.weight"] = layer.weight.data.T
                 views[f"{prefix}.{name}.bias"] = layer.bias.data
         return views | linear_views(modules)
+
+
+def _loss(states: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+    return F.cross_entropy(F.linear(states, weight), targets)  # (n, m) -> (n, v) -> ()
+
+
+class _LossInChunks(torch.autograd.Function):
+    """`_loss`, whose gradient is computed along the way; to be differentiated again it is computed from the logits."""
+
+    @staticmethod
+    def forward(ctx: Any, states: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+        ctx.save_for_backward(states, weight, targets)
+        needed = ctx.needs_input_grad[:2]
+        with torch.set_grad_enabled(any(needed)):
+            ctx.inner = [x.detach().requires_grad_(need) for x, need in zip((states, weight), needed, strict=True)]
+            options = nn.LinearCrossEntropyOptions(batch_chunk_size=CHUNK)
+            ctx.loss = F.linear_cross_entropy(ctx.inner[0], ctx.inner[1], targets, options=options)
+        return cast(Tensor, ctx.loss.detach())
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        again = torch.is_grad_enabled()
+        inputs, loss = ctx.inner, ctx.loss
+        if again:
+            *outer, targets = ctx.saved_tensors
+            inputs = [x.view_as(x) for x in outer]  # the weight itself is also behind the states
+            loss = _loss(inputs[0], inputs[1], targets)
+        wanted = [x for x, need in zip(inputs, ctx.needs_input_grad[:2], strict=True) if need]
+        found = iter(torch.autograd.grad(loss, wanted, gradients, create_graph=again))
+        return tuple(next(found) if need else None for need in ctx.needs_input_grad)
