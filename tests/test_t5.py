@@ -142,6 +142,20 @@ def test_step_by_step_equals_all_at_once(mine):
 
 
 @torch.no_grad()
+def test_a_truncated_cache_goes_on_from_there(mine):
+    token_ids, key_mask, decoder_ids = padded_source()
+    writer = mine.decoder_for(mine.encode(token_ids, key_mask=key_mask), key_mask)
+    caches = writer.new_caches(B, I)
+    writer(decoder_ids.flip(1), caches)
+    caches.truncate(0)
+    writer(decoder_ids[:, :5], caches)
+    caches.truncate(3)
+    assert caches.length == 3
+    assert_close(writer(decoder_ids[:, 3:], caches), writer(decoder_ids)[:, 3:], atol=1e-12, rtol=0)
+    assert caches.cache_bytes == L * 2 * B * H * D * (I + J) * 8
+
+
+@torch.no_grad()
 def test_several_sequences_share_a_memory_and_change_places_with_it(mine):
     token_ids, key_mask, decoder_ids = padded_source()
     memory = mine.encode(token_ids, key_mask=key_mask)
@@ -223,6 +237,25 @@ def test_bad_input_is_named(mine):
     writer = mine.decoder_for(mine.encode(token_ids, key_mask=key_mask), key_mask)
     for call in (lambda: writer(decoder_ids[:1].repeat(3, 1)), lambda: writer.new_caches(1, I)):
         with pytest.raises(ValueError, match=r"batch \([13]\) must be a multiple of the memory's \(2\)"):
+            call()
+    memory = mine.encode(token_ids)
+    for message, call in {
+        rf"decoder_ids must lie between 0 and {V - 1}, got": lambda: mine(token_ids, decoder_ids + V),
+        r"decoder_ids must have 2 rows as token_ids, got 4": lambda: mine(token_ids, decoder_ids.repeat(2, 1)),
+        r"memory must have shape \(b, j, 22\), none empty, got \(2, 17, 21\)": lambda: mine.decoder_for(memory[..., 1:]),
+        r"memory_key_mask must have shape \(2, 17\), got \(1, 17\)": lambda: mine.decoder_for(memory, key_mask[:1]),
+        r"targets must have shape \(b, i\), none empty, got \(2,\)": lambda: shift_right(decoder_ids[:, 0]),
+        r"start_id \(-1\) must be at least 0": lambda: shift_right(decoder_ids, -1),
+    }.items():
+        with pytest.raises(ValueError, match=message):
+            call()
+    for message, call in {
+        r"memory must be a tensor \(b, j, 22\), got NoneType": lambda: mine.decoder_for(None),
+        "memory_key_mask must be bool": lambda: mine.decoder_for(memory, key_mask.long()),
+        "targets must be int64 or int32, got torch.float64": lambda: shift_right(decoder_ids.double()),
+        r"start_id must be an integer, got 0.0 \(float\)": lambda: shift_right(decoder_ids, 0.0),
+    }.items():
+        with pytest.raises(TypeError, match=message):
             call()
     for options in ({"d_ff": 0}, {"n_buckets": -2}, {"dropout": 1.0}, {"norm_eps": 0.0}):
         name = next(iter(options))

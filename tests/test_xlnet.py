@@ -244,7 +244,7 @@ def test_trouble_is_named():
     content, query = permutation_masks(order)
     for message, call in {
         r"a permutation of 0 … 3, got \[0, 1, 1, 3\]": lambda: permutation_masks(torch.tensor([0, 1, 1, 3])),
-        r"n_context \(5\) must be in 0 … 4": lambda: permutation_masks(torch.arange(4), 5),
+        r"n_context \(5\) must be between 0 and 4": lambda: permutation_masks(torch.arange(4), 5),
         r"content_mask must have shape \(3, 13, 13\), got \(3, 11, 11\)": lambda: model.permuted(
             ids, torch.arange(11).expand(B, 11)
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol, cast
 
+import torch
 from torch import Tensor, nn
 
 from mha.blocks import DecoderBlock
@@ -41,6 +42,16 @@ class DecoderCaches:
         """Tokens so far, which is the position of the next one."""
         return self.own.length
 
+    @property
+    def cache_bytes(self) -> int:
+        """Bytes allocated by all layers; the memory is not counted."""
+        return self.own.cache_bytes + self.of_memory.cache_bytes
+
+    def truncate(self, length: int) -> None:
+        """Keep the first tokens only, and the memory; raises as `KVCache.truncate` does."""
+        for cache in self.own:
+            cache.truncate(length)
+
     def reorder(self, index: Tensor) -> None:
         """Let sequence n go on from what was sequence index[n], its memory included; as `KVCache.reorder` does."""
         self.own.reorder(index)
@@ -56,12 +67,18 @@ class BoundDecoder:
         decode: the decoder.  blocks: its `DecoderBlock`s, whose caches it uses in this order.
         memory: (b, j, m), the encoder's output.
         memory_key_mask: bool (b, j); True = a real token of the source.
+    Raises:
+        TypeError: memory is no tensor, or memory_key_mask is not bool.
+        ValueError: they have another shape.
     """
+
+    max_len = None  # it can write as much as there are caches for
 
     def __init__(
         self, decode: Decode, blocks: Iterable[nn.Module], memory: Tensor, memory_key_mask: Tensor | None = None
     ) -> None:
         self._decode, self._blocks = decode, [cast(DecoderBlock, block) for block in blocks]
+        _check_memory(memory, memory_key_mask, self._blocks[0].cross_attn.d_model)
         self.memory, self.memory_key_mask = memory, memory_key_mask
 
     def __call__(self, token_ids: Tensor, caches: DecoderCaches | None = None) -> Tensor:
@@ -93,3 +110,17 @@ class BoundDecoder:
             raise ValueError(f"batch ({batch}) must be a multiple of the memory's ({self.memory.shape[0]})")
         mask = self.memory_key_mask
         return self.memory.repeat_interleave(n, 0), None if mask is None else mask.repeat_interleave(n, 0)
+
+
+def _check_memory(memory: Tensor, memory_key_mask: Tensor | None, d_model: int) -> None:
+    if not isinstance(memory, Tensor):
+        raise TypeError(f"memory must be a tensor (b, j, {d_model}), got {type(memory).__name__}")
+    if memory.dim() != 3 or memory.shape[-1] != d_model or 0 in memory.shape:
+        raise ValueError(f"memory must have shape (b, j, {d_model}), none empty, got {tuple(memory.shape)}")
+    if memory_key_mask is None:
+        return
+    if memory_key_mask.dtype != torch.bool:
+        raise TypeError(f"memory_key_mask must be bool (True = a real token), got {memory_key_mask.dtype}")
+    if memory_key_mask.shape != memory.shape[:2]:
+        shape = tuple(memory_key_mask.shape)
+        raise ValueError(f"memory_key_mask must have shape {tuple(memory.shape[:2])}, got {shape}")

@@ -15,7 +15,7 @@ from mha.checkpoint import CheckpointViews, PublishedNames, linear_views
 from mha.heads import MultiHeadAttention
 from mha.models.bound_decoder import BoundDecoder, DecoderCaches
 from mha.positions import RelativeBias
-from mha.validation import check_ids, check_sizes
+from mha.validation import check_ids, check_integer, check_sizes
 
 __all__ = ["T5", "T5Config", "shift_right"]
 
@@ -115,9 +115,13 @@ class T5(nn.Module):
         Returns:
             logits (b, i, v).
         Raises:
-            As `encode` and `BoundDecoder` do.
+            As `encode` and `BoundDecoder` do; ValueError where the batches differ.
         """
-        return self.decoder_for(self.encode(token_ids, key_mask=key_mask), key_mask)(decoder_ids)
+        memory = self.encode(token_ids, key_mask=key_mask)
+        check_ids("decoder_ids", decoder_ids, self.config.vocab_size)
+        if len(decoder_ids) != len(token_ids):
+            raise ValueError(f"decoder_ids must have {len(token_ids)} rows as token_ids, got {len(decoder_ids)}")
+        return self.decoder_for(memory, key_mask)(decoder_ids)
 
     def encode(self, token_ids: Tensor, *, key_mask: Tensor | None = None) -> Tensor:
         """The memory that the decoder looks into.
@@ -139,7 +143,13 @@ class T5(nn.Module):
         return memory
 
     def decoder_for(self, memory: Tensor, memory_key_mask: Tensor | None = None) -> BoundDecoder:
-        """The decoder bound to a memory (b, j, m) and what of it is real (b, j): a language model to generate with."""
+        """The decoder bound to a memory: a language model to generate with.
+
+        Args:
+            memory: (b, j, m), as `encode` makes it.  memory_key_mask: bool (b, j), True = a real token of the source.
+        Raises:
+            TypeError, ValueError: as `BoundDecoder` does.
+        """
         return BoundDecoder(self._decode, self.decoder.blocks, memory, memory_key_mask)
 
     def checkpoint_views(self) -> CheckpointViews:
@@ -177,8 +187,15 @@ def shift_right(targets: Tensor, start_id: int = 0) -> Tensor:
         targets: (b, i) integers; -100, which a loss ignores, becomes start_id, T5's padding.
     Returns:
         (b, i).
+    Raises:
+        TypeError: targets are not integers, or start_id is none.  ValueError: another number of axes, or an empty one.
     Source: Raffel et al. 2020's code; start and padding are one token there.
     """
+    check_integer("start_id", start_id, at_least=0)
+    if targets.dtype not in (torch.int64, torch.int32):
+        raise TypeError(f"targets must be int64 or int32, got {targets.dtype}")
+    if targets.dim() != 2 or 0 in targets.shape:
+        raise ValueError(f"targets must have shape (b, i), none empty, got {tuple(targets.shape)}")
     shifted = torch.cat([torch.full_like(targets[:, :1], start_id), targets[:, :-1]], dim=1)
     return shifted.masked_fill(shifted == -100, start_id)
 
