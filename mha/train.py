@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from mha.checkpoint import copy_tensors
+from mha.validation import check_integer, check_number
 
 __all__ = ["History", "fit", "warmup_cosine"]
 
@@ -35,10 +36,12 @@ def warmup_cosine(step: int, *, steps: int, warmup: int) -> float:
     """Factor on the learning rate: rises in a line over `warmup` steps, then falls to 0 along half a cosine.
 
     Raises:
-        ValueError: step is not in 0 … steps - 1, or warmup not in 0 … steps.
+        TypeError: one is no integer.
+        ValueError: steps is not positive, step not in 0 … steps - 1, or warmup not in 0 … steps.
     """
-    if not 0 <= step < steps or not 0 <= warmup <= steps:
-        raise ValueError(f"step ({step}) must be in 0 … steps - 1 and warmup ({warmup}) in 0 … steps ({steps})")
+    check_integer("steps", steps, at_least=1)
+    check_integer("step", step, at_least=0, at_most=steps - 1)
+    check_integer("warmup", warmup, at_least=0, at_most=steps)
     if step < warmup:
         return (step + 1) / warmup
     return 0.5 * (1.0 + math.cos(math.pi * (step - warmup) / (steps - warmup)))
@@ -61,11 +64,11 @@ def fit(
     """Train in place.
 
     Args:
-        model: its parameters are trained; it is put into training mode and left in evaluation mode.
+        model: its parameters are trained; it is put into training mode and left in evaluation mode, come what may.
         loss: called with the step, returns the scalar loss of a fresh batch. For a resumed run to equal one that was
             never stopped, the batch must follow from the step.
         steps: number of updates.  lr: largest learning rate.  warmup: steps until it is reached.
-        weight_decay: AdamW's.  clip: largest norm of the gradient.
+        weight_decay: AdamW's.  clip: largest norm of the gradient; infinity clips nothing.
         evaluate: called with the model in evaluation mode and gradients off, every `every` steps and after the last.
         checkpoint: a safetensors file, written every `every` steps and after the last: weights, optimizer, history,
             torch's random state. If it is there when `fit` is called, training goes on from it.
@@ -73,13 +76,25 @@ def fit(
     Returns:
         The losses and evaluations, those before the checkpoint included.
     Raises:
-        ValueError: steps or every is not positive, or the checkpoint belongs to another model or other settings.
-        FloatingPointError: the loss is not finite; says at which step.
+        TypeError: steps, warmup or every is no integer, or loss returns no tensor.
+        ValueError: a number is out of its range; loss is not scalar, or depends on no weight of the model; the
+            checkpoint belongs to another model or other settings.
+        FileNotFoundError: there is no folder for the checkpoint.
+        FloatingPointError: the loss or its gradient is not finite; says at which step, and of which parameter. The
+            weights are as that step found them.
     Source: AdamW: Loshchilov and Hutter 2019; the schedule: Loshchilov and Hutter 2017.
     """
-    for name, number in (("steps", steps), ("every", every)):
-        if number < 1:
-            raise ValueError(f"{name} must be positive, got {number}")
+    check_integer("steps", steps, at_least=1)
+    check_integer("every", every, at_least=1)
+    check_integer("warmup", warmup, at_least=0, at_most=steps)
+    check_number("lr", lr, above=0)
+    check_number("weight_decay", weight_decay, at_least=0)
+    if clip != math.inf:
+        check_number("clip", clip, above=0)
+    if checkpoint is not None and not Path(checkpoint).absolute().parent.is_dir():
+        raise FileNotFoundError(f"checkpoint ({checkpoint}) must lie in a folder that is there")
+    if not any(p.requires_grad for p in model.parameters()):
+        raise ValueError("model must have a parameter that requires a gradient, got none")
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay, betas=(0.9, 0.98))
     settings = {"steps": steps, "lr": lr, "warmup": warmup, "weight_decay": weight_decay, "clip": clip}
     history = History()
@@ -87,24 +102,49 @@ def fit(
         history = _resume(Path(checkpoint), model, optimizer, settings)
     model.train()
     done = len(history.losses)
-    for step in tqdm(range(done, steps), initial=done, total=steps, disable=not progress, leave=False):
-        for group in optimizer.param_groups:
-            group["lr"] = lr * warmup_cosine(step, steps=steps, warmup=warmup)
-        value = loss(step)
-        if not math.isfinite(value.item()):
-            raise FloatingPointError(f"the loss is {value.item()} at step {step}; try a smaller lr than {lr}")
-        optimizer.zero_grad(set_to_none=True)
-        value.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), clip)
-        optimizer.step()
-        history.losses.append(value.item())
-        if (step + 1) % every == 0 or step + 1 == steps:
-            if evaluate is not None:
-                history.evaluations[step + 1] = _evaluated(model, evaluate)
-            if checkpoint is not None:
-                _save(Path(checkpoint), model, optimizer, settings, history)
-    model.eval()
+    try:
+        for step in tqdm(range(done, steps), initial=done, total=steps, disable=not progress, leave=False):
+            for group in optimizer.param_groups:
+                group["lr"] = lr * warmup_cosine(step, steps=steps, warmup=warmup)
+            history.losses.append(_differentiated(model, loss(step), step, lr))
+            _clip(model, clip, step)
+            optimizer.step()
+            if (step + 1) % every == 0 or step + 1 == steps:
+                if evaluate is not None:
+                    history.evaluations[step + 1] = _evaluated(model, evaluate)
+                if checkpoint is not None:
+                    _save(Path(checkpoint), model, optimizer, settings, history)
+    finally:
+        model.eval()
     return history
+
+
+def _differentiated(model: nn.Module, value: Tensor, step: int, lr: float) -> float:
+    """The loss as a number, its gradient where `backward` leaves it."""
+    if not isinstance(value, Tensor):
+        raise TypeError(f"loss must return a tensor, got {type(value).__name__}")
+    if value.numel() != 1:
+        raise ValueError(f"loss must return a scalar, got shape {tuple(value.shape)}")
+    number = float(value.item())
+    if not math.isfinite(number):
+        raise FloatingPointError(f"the loss is {number} at step {step}; try a smaller lr than {lr}")
+    model.zero_grad(set_to_none=True)
+    if value.requires_grad:
+        value.backward()
+    if all(p.grad is None for p in model.parameters()):
+        raise ValueError(f"loss must depend on the model's weights, but none got a gradient at step {step}")
+    return number
+
+
+def _clip(model: nn.Module, clip: float, step: int) -> None:
+    """What `clip_grad_norm_` does, but that a gradient which is not finite stops the training."""
+    norm = nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
+    if not math.isfinite(norm.item()):
+        gradients = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+        names = [name for name, gradient in gradients.items() if not gradient.isfinite().all()]
+        whose = f"the gradient of {', '.join(names)}" if names else "the norm of the whole gradient"
+        raise FloatingPointError(f"{whose} is not finite at step {step}, though the loss is; no weight was changed")
+    nn.utils.clip_grads_with_norm_(model.parameters(), clip, norm)
 
 
 def _evaluated(model: nn.Module, evaluate: Callable[[], float]) -> float:
@@ -137,13 +177,16 @@ def _save(
 
 
 def _resume(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, settings: dict[str, float]) -> History:
-    with safe_open(path, framework="pt") as file:
-        notes = {name: json.loads(note) for name, note in (file.metadata() or {}).items()}
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    try:
+        with safe_open(path, framework="pt") as file:
+            notes = {name: json.loads(note) for name, note in (file.metadata() or {}).items()}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    except (SafetensorError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is no checkpoint of a training run: {error}") from None
     if notes.get("settings") != settings:
         raise ValueError(f"{path} was made with the settings {notes.get('settings')}, expected {settings}")
     random_state = tensors.pop("random_state")
-    _allocate(optimizer)
+    _allocate(model, optimizer, tensors)
     try:
         copy_tensors(_state(model, optimizer), tensors)
     except ValueError as error:
@@ -152,10 +195,13 @@ def _resume(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, sett
     return History(notes["losses"], {int(step): value for step, value in notes["evaluations"].items()})
 
 
-def _allocate(optimizer: torch.optim.Optimizer) -> None:
-    """Make AdamW's state without moving a weight, so that there is somewhere to copy it to."""
-    for group in optimizer.param_groups:
-        for parameter in group["params"]:
+def _allocate(model: nn.Module, optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Make AdamW's state without moving a weight, so that there is somewhere to copy it to.
+
+    A parameter that never had a gradient has none.
+    """
+    for name, parameter in model.named_parameters():
+        if f"optimizer.{name}.step" in tensors:
             optimizer.state[parameter] = {
                 "step": torch.tensor(0.0),
                 "exp_avg": torch.zeros_like(parameter),

@@ -1,7 +1,9 @@
 """The training loop: it reaches what can be computed, keeps to its schedule and says when it breaks."""
 
 import itertools
+import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -27,26 +29,102 @@ def test_schedule():
     assert factors[4] == 1.0
     assert all(a > b for a, b in itertools.pairwise(factors[4:]))
     assert 0 < factors[-1] < 0.1
-    with pytest.raises(ValueError, match=r"step \(11\) must be in 0 … steps - 1"):
+    assert warmup_cosine(7, steps=11, warmup=4) == pytest.approx(0.5 * (1 + math.cos(math.pi * 3 / 7)))
+    with pytest.raises(ValueError, match=r"step \(11\) must be between 0 and 10"):
         warmup_cosine(11, steps=11, warmup=4)
+    with pytest.raises(ValueError, match=r"warmup \(12\) must be between 0 and 11"):
+        warmup_cosine(3, steps=11, warmup=12)
 
 
-def test_clipping_bounds_the_first_update():
-    model = nn.Linear(1, 1, bias=False)
-    seen = []
-    model.weight.register_hook(lambda gradient: seen.append(gradient.item()))
-    before = model.weight.item()
-    fit(model, lambda step: 1e6 * model.weight.sum(), steps=1, lr=0.01, clip=1.0)
-    assert seen == [1e6]
-    assert abs(model.weight.item() - before) <= 0.0101
+def adamw(weights, gradients, factors, lr, weight_decay, clip):
+    """AdamW: Loshchilov and Hutter 2019, algorithm 2; before it clipping: Pascanu et al. 2013, with torch's 1e-6."""
+    m, v = np.zeros_like(weights), np.zeros_like(weights)
+    for t, (gradient, factor) in enumerate(zip(gradients, factors, strict=True), start=1):
+        g = gradient * min(1.0, clip / (np.linalg.norm(gradient) + 1e-6))
+        m, v = 0.9 * m + 0.1 * g, 0.98 * v + 0.02 * g**2
+        step = (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.98**t)) + 1e-8)
+        weights = weights - factor * lr * (step + weight_decay * weights)
+    return weights
+
+
+@pytest.mark.parametrize("clip", [0.5, 1.0, 2.0, math.inf])
+@pytest.mark.parametrize("weight_decay", [0.0, 0.3])
+def test_equals_adamw_with_clipping_decay_and_schedule_by_hand(clip, weight_decay):
+    """Gradients of very different norms, so that clipping one of them changes what is left of it in the averages."""
+    gradients = np.random.default_rng(0).normal(size=(7, 3)) * np.array([0.1, 30, 1, 0.2, 5, 0.01, 0.7])[:, None]
+    model = nn.Linear(3, 1, bias=False).double()
+    first = model.weight.detach().numpy()[0].copy()
+    options = {"lr": 0.02, "weight_decay": weight_decay, "clip": clip}
+    fit(model, lambda step: (model.weight @ torch.tensor(gradients[step])).sum(), steps=7, warmup=2, **options)
+    factors = [0.5, 1.0, *(0.5 * (1 + math.cos(math.pi * n / 5)) for n in range(5))]
+    want = adamw(first, gradients, factors, **options)
+    assert_close(model.weight.detach(), torch.tensor(want)[None], atol=1e-12, rtol=0)
 
 
 def test_trouble_is_named():
     model = nn.Linear(1, 1)
     with pytest.raises(FloatingPointError, match=r"the loss is nan at step 2; try a smaller lr than 0.1"):
         fit(model, lambda step: model.weight.sum() * (float("nan") if step == 2 else 1.0), steps=5, lr=0.1)
-    with pytest.raises(ValueError, match="steps must be positive, got 0"):
-        fit(model, lambda step: model.weight.sum(), steps=0)
+    assert not model.training
+    other, model = nn.Linear(1, 1), nn.Linear(2, 3)
+    before, usual = model.weight.clone(), {"loss": lambda step: model.weight.sum(), "steps": 5}
+    for options, message in [
+        ({"steps": 0}, r"steps \(0\) must be at least 1"),
+        ({"every": 0}, r"every \(0\) must be at least 1"),
+        ({"warmup": 6}, r"warmup \(6\) must be between 0 and 5"),
+        ({"lr": 0.0}, r"lr \(0.0\) must be above 0"),
+        ({"lr": math.inf}, r"lr \(inf\) must be above 0"),
+        ({"weight_decay": -0.1}, r"weight_decay \(-0.1\) must be at least 0"),
+        ({"clip": 0.0}, r"clip \(0.0\) must be above 0"),
+        ({"clip": -1.0}, r"clip \(-1.0\) must be above 0"),
+        ({"clip": math.nan}, r"clip \(nan\) must be above 0"),
+        ({"loss": lambda step: model.weight}, r"loss must return a scalar, got shape \(3, 2\)"),
+        (
+            {"loss": lambda step: other.weight.sum()},
+            r"loss must depend on the model's weights, but none got a gradient",
+        ),
+        ({"loss": lambda step: torch.tensor(1.0)}, r"loss must depend on the model's weights"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            fit(model, **usual | options)
+        assert torch.equal(model.weight, before)
+    for options, message in [
+        ({"steps": 5.0}, r"steps must be an integer, got 5.0 \(float\)"),
+        ({"every": 2.5}, "every must be an integer, got 2.5"),
+        ({"lr": "0.1"}, "lr must be a number, got '0.1'"),
+        ({"loss": lambda step: 1.0}, "loss must return a tensor, got float"),
+    ]:
+        with pytest.raises(TypeError, match=message):
+            fit(model, **usual | options)
+    with pytest.raises(ValueError, match="model must have a parameter that requires a gradient"):
+        fit(nn.Linear(1, 1).requires_grad_(False), lambda step: model.weight.sum(), steps=5)
+    with pytest.raises(FileNotFoundError, match="must lie in a folder that is there"):
+        fit(model, lambda step: model.weight.sum(), steps=5, checkpoint="/nonexistent/run.safetensors")
+
+
+@pytest.mark.parametrize("step", [0, 3])
+def test_a_gradient_that_is_not_finite_stops_it_with_the_weights_as_they_were(step):
+    model = nn.ModuleDict({"a": nn.Linear(2, 1), "b": nn.Linear(3, 1, bias=False)})
+    with torch.no_grad():
+        model["b"].weight.zero_()
+
+    def loss(n):
+        seen.append({name: p.detach().clone() for name, p in model.named_parameters()})
+        root = model["b"].weight.mul(0.0).sum().abs().sqrt()  # 0, of slope infinity times 0
+        return model["a"](torch.ones(2)).sum() + model["b"].weight.sum() + (root if n == step else 0)
+
+    seen = []
+    with pytest.raises(FloatingPointError, match=rf"the gradient of b.weight is not finite at step {step}"):
+        fit(model, loss, steps=5)
+    assert len(seen) == step + 1
+    for name, parameter in model.named_parameters():
+        assert torch.equal(parameter, seen[-1][name]), name
+
+
+def test_a_norm_that_overflows_stops_it_too():
+    model = nn.Linear(2, 1, bias=False)
+    with pytest.raises(FloatingPointError, match="the norm of the whole gradient is not finite at step 0"):
+        fit(model, lambda step: (model.weight * 3e38).sum() * 0.5, steps=1)
 
 
 def noisy_model():
@@ -82,6 +160,41 @@ def test_a_resumed_run_equals_one_that_was_never_stopped(tmp_path):
         assert torch.equal(resumed.state_dict()[name], value), name
     again = fit(resumed, regression(resumed, stop_at=0), checkpoint=path, **options)  # nothing is left to do
     assert again.losses == want.losses
+
+
+@pytest.mark.parametrize("lacking", ["unused", "frozen"])
+def test_it_resumes_where_a_weight_never_had_a_gradient(tmp_path, lacking):
+    def model_and_loss(stop_at=None):
+        torch.manual_seed(1)
+        model = nn.ModuleDict({"used": nn.Linear(5, 3), "lacking": nn.Linear(3, 3)})
+        model["lacking"].requires_grad_(lacking != "frozen")
+
+        def loss(step):
+            if step == stop_at:
+                raise KeyboardInterrupt
+            out = model["used"](torch.randn(11, 5, generator=torch.Generator().manual_seed(step)))
+            return (model["lacking"](out) if lacking == "frozen" else out).square().mean()
+
+        return model, loss
+
+    options = {"steps": 7, "every": 2, "weight_decay": 0.1}
+    whole, loss = model_and_loss()
+    want = fit(whole, loss, **options)
+    path = tmp_path / "run.safetensors"
+    with pytest.raises(KeyboardInterrupt):
+        fit(*model_and_loss(stop_at=5), checkpoint=path, **options)
+    resumed, loss = model_and_loss()
+    assert fit(resumed, loss, checkpoint=path, **options).losses == want.losses
+    for name, value in whole.state_dict().items():
+        assert torch.equal(resumed.state_dict()[name], value), name
+
+
+def test_a_file_that_is_no_checkpoint_is_named(tmp_path):
+    path = tmp_path / "run.safetensors"
+    path.write_text("not a checkpoint")
+    model = noisy_model()
+    with pytest.raises(ValueError, match=r"run.safetensors is no checkpoint of a training run"):
+        fit(model, regression(model), steps=2, checkpoint=path)
 
 
 def test_evaluation_sees_the_model_at_rest():
