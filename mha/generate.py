@@ -11,15 +11,20 @@ import torch
 from torch import Tensor, nn
 
 from mha.row_linear import wide_by_column
+from mha.validation import check_ids, check_integer, check_number
 
 __all__ = ["Decoder", "Sampling", "beam_search", "generate", "greedy", "probabilities"]
 
+SHARP = 1e-6  # a temperature below which dividing by it could overflow
 WORTH_A_COPY = 32  # tokens, from which on `wide_by_column` saves more than it costs
 Choose = Callable[[Tensor], Tensor]  # logits (b, v) of the next token -> its id (b,)
 
 
 class Decoder(Protocol):
-    """What can be continued: `GPT`, or T5's decoder with its memory."""
+    """What can be continued: `GPT`, or T5's decoder with its memory.
+
+    Where it has a `max_len`, that is the most tokens it can read; none or None means that there is no limit.
+    """
 
     def __call__(self, token_ids: Tensor, *, caches: Any = None) -> Tensor:
         """(b, i) -> logits (b, i, v); with caches, token_ids are only those that come after what these hold."""
@@ -43,22 +48,29 @@ def probabilities(
     Args:
         logits: (..., v).  temperature: below 1 sharper, above 1 flatter.
         top_k: keep the k likeliest tokens, and those equal to the last of them.
-        top_p: keep the likeliest tokens until together they have at least this probability; at least one.
+        top_p: keep the likeliest tokens until together they have at least this probability; at least one. At 1 that is
+            every token that has any.
     Returns:
-        (..., v), rows sum to 1.
+        (..., v), float32 at least, rows sum to 1.
     Raises:
+        TypeError: logits are not floats, temperature or top_p no number, top_k no integer.
         ValueError: temperature is not positive, top_k not at least 1, or top_p not in (0, 1].
     Source: top-k: Fan et al. 2018; top-p: Holtzman et al. 2020.
     """
     _check_sampling(temperature, top_k, top_p)
-    logits = logits / temperature
+    logits = _wide(logits)
+    if temperature < SHARP:
+        logits = logits - logits.amax(-1, keepdim=True)
+    logits = logits / max(temperature, torch.finfo(logits.dtype).tiny)
     if top_k is not None:
         lowest = logits.topk(min(top_k, logits.shape[-1]), dim=-1).values[..., -1:]
         logits = logits.masked_fill(logits < lowest, -torch.inf)
     if top_p is not None:
         ordered, order = logits.softmax(-1).sort(dim=-1, descending=True, stable=True)
-        before = ordered.cumsum(-1) - ordered  # what the likelier ones have together
-        left_out = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, order, before >= top_p)
+        rest = ordered.flip(-1).cumsum(-1).flip(-1)  # what each and the less likely have, summed from the smallest
+        unlikely = rest <= 1.0 - top_p
+        unlikely[..., 0] = False
+        left_out = torch.zeros_like(unlikely).scatter(-1, order, unlikely)
         logits = logits.masked_fill(left_out, -torch.inf)
     return logits.softmax(-1)
 
@@ -70,7 +82,7 @@ class Sampling:
     Args:
         generator: what chance is drawn from.  temperature, top_k, top_p: as in `probabilities`.
     Raises:
-        ValueError: as `probabilities` does, when made.
+        TypeError, ValueError: as `probabilities` does, when made; TypeError where generator is none.
     """
 
     generator: torch.Generator
@@ -79,6 +91,8 @@ class Sampling:
     top_p: float | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.generator, torch.Generator):
+            raise TypeError(f"generator must be a torch.Generator, got {type(self.generator).__name__}")
         _check_sampling(self.temperature, self.top_k, self.top_p)
 
     def __call__(self, logits: Tensor) -> Tensor:
@@ -87,7 +101,6 @@ class Sampling:
         return torch.multinomial(weights, 1, generator=self.generator)[:, 0]
 
 
-@torch.inference_mode()
 def generate(
     model: Decoder,
     prompt: Tensor,
@@ -108,39 +121,39 @@ def generate(
     Returns:
         (b, i + n), or shorter if all sequences ended earlier. The cache changes the time, not the tokens.
     Raises:
-        ValueError: max_new_tokens is not positive; as the model does, where the tokens become too many for it.
+        TypeError: max_new_tokens or eos_id is no integer, or prompt or what `choose` gives holds none.
+        ValueError: max_new_tokens is not positive, or more than the model has room for; prompt has another shape; an id
+            is outside the vocabulary; as the model does.
     """
-    if max_new_tokens < 1:
-        raise ValueError(f"max_new_tokens must be positive, got {max_new_tokens}")
+    _check_request(model, prompt, max_new_tokens, eos_id)
     batch, start = prompt.shape
     tokens = prompt.new_full((batch, start + max_new_tokens), 0 if eos_id is None else eos_id)
     tokens[:, :start] = prompt
     one_row = use_cache and batch == 1 and max_new_tokens >= WORTH_A_COPY
-    with wide_by_column(model) if one_row and isinstance(model, nn.Module) else nullcontext():
-        return _continued(model, tokens, start, choose, eos_id, use_cache)
+    with torch.inference_mode(), wide_by_column(model) if one_row and isinstance(model, nn.Module) else nullcontext():
+        end = _continue(model, tokens, start, choose, eos_id, use_cache)
+    return tokens[:, :end]
 
 
-def _continued(
-    model: Decoder, tokens: Tensor, start: int, choose: Choose, eos_id: int | None, use_cache: bool
-) -> Tensor:
-    """tokens (b, i + n) with all from `start` on written, cut off where every sequence has ended."""
+def _continue(model: Decoder, tokens: Tensor, start: int, choose: Choose, eos_id: int | None, use_cache: bool) -> int:
+    """Write the tokens (b, i + n) from `start` on, up to where every sequence has ended; returns that place."""
     batch, stop = tokens.shape
     caches = model.new_caches(batch, stop - 1) if use_cache else None
     ended = torch.zeros(batch, dtype=torch.bool, device=tokens.device)
     done = 0  # tokens in the caches
     for end in range(start, stop):
-        chosen = choose(model(tokens[:, done:end], caches=caches)[:, -1])
+        logits = model(tokens[:, done:end], caches=caches)[:, -1]  # (b, v)
+        chosen = _checked_choice(choose(logits), logits, eos_id)
         done = end if use_cache else 0
         if eos_id is not None:
             chosen = chosen.masked_fill(ended, eos_id)
             ended |= chosen == eos_id
         tokens[:, end] = chosen
         if eos_id is not None and ended.all():
-            return tokens[:, : end + 1]
-    return tokens
+            return end + 1
+    return stop
 
 
-@torch.inference_mode()
 def beam_search(
     model: Decoder,
     prompt: Tensor,
@@ -162,12 +175,25 @@ def beam_search(
         tokens (k, i + n) or shorter, best first, and their scores (k,). Where fewer than k continuations exist, the
         scores of the rest are -inf.
     Raises:
-        ValueError: max_new_tokens or n_beams is not positive, or prompt is not one sequence; as the model does.
+        TypeError, ValueError: as `generate` does; n_beams is no positive integer, length_penalty no finite number, or
+            prompt is not one sequence.
     """
-    if max_new_tokens < 1 or n_beams < 1:
-        raise ValueError(f"max_new_tokens ({max_new_tokens}) and n_beams ({n_beams}) must be positive")
-    if prompt.dim() != 2 or len(prompt) != 1:
+    _check_request(model, prompt, max_new_tokens, eos_id)
+    check_integer("n_beams", n_beams, at_least=1)
+    check_number("length_penalty", length_penalty)
+    if len(prompt) != 1:
         raise ValueError(f"prompt must be one sequence (1, i), got {tuple(prompt.shape)}")
+    with torch.inference_mode():
+        tokens, scores, lengths = _search(model, prompt, max_new_tokens, n_beams, eos_id)
+        ranked = (scores / lengths.to(scores.dtype) ** length_penalty).sort(descending=True, stable=True)
+        tokens = tokens[ranked.indices]
+    return tokens.clone(), ranked.values.clone()  # outside, so that they can be trained on
+
+
+def _search(
+    model: Decoder, prompt: Tensor, max_new_tokens: int, n_beams: int, eos_id: int | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The beams left at the end, unordered: tokens (k, i + n), their log-probabilities (k,), their lengths (k,)."""
     tokens = prompt.expand(n_beams, -1)
     caches = model.new_caches(n_beams, prompt.shape[1] + max_new_tokens - 1)
     scores = torch.full((n_beams,), -torch.inf, device=prompt.device)
@@ -176,7 +202,8 @@ def beam_search(
     ended = torch.zeros(n_beams, dtype=torch.bool, device=prompt.device)
     step = tokens
     for _ in range(max_new_tokens):
-        log_p = model(step, caches=caches)[:, -1].log_softmax(-1)  # (k, v)
+        log_p = _wide(model(step, caches=caches)[:, -1]).log_softmax(-1)  # (k, v)
+        _check_eos(eos_id, log_p)
         if eos_id is not None:
             log_p[ended] = -torch.inf  # an ended beam goes on with eos alone, at no cost
             log_p[ended, eos_id] = 0.0
@@ -189,14 +216,45 @@ def beam_search(
         tokens = torch.cat([tokens[beams], step], dim=1)
         if ended.all():
             break
-    ranked = (scores / lengths.to(scores.dtype) ** length_penalty).sort(descending=True, stable=True)
-    return tokens[ranked.indices], ranked.values
+    return tokens, scores, lengths
+
+
+def _wide(logits: Tensor) -> Tensor:
+    """In float32 at least: sums of half precision run there."""
+    if not logits.dtype.is_floating_point:
+        raise TypeError(f"logits must be floats, got {logits.dtype}")
+    return logits if logits.dtype == torch.float64 else logits.float()
 
 
 def _check_sampling(temperature: float, top_k: int | None, top_p: float | None) -> None:
-    if not temperature > 0.0:
-        raise ValueError(f"temperature must be positive, got {temperature}; for the likeliest token take `greedy`")
-    if top_k is not None and top_k < 1:
-        raise ValueError(f"top_k must be at least 1, got {top_k}")
-    if top_p is not None and not 0.0 < top_p <= 1.0:
-        raise ValueError(f"top_p must be in (0, 1], got {top_p}")
+    check_number("temperature", temperature, above=0)
+    if top_k is not None:
+        check_integer("top_k", top_k, at_least=1)
+    if top_p is not None:
+        check_number("top_p", top_p, above=0, at_most=1)
+
+
+def _check_request(model: Decoder, prompt: Tensor, max_new_tokens: int, eos_id: int | None) -> None:
+    check_integer("max_new_tokens", max_new_tokens, at_least=1)
+    if eos_id is not None:
+        check_integer("eos_id", eos_id, at_least=0)
+    check_ids("prompt", prompt)
+    room, length = getattr(model, "max_len", None), prompt.shape[1] + max_new_tokens - 1  # the last one is not read
+    if room is not None and length > room:
+        raise ValueError(
+            f"max_new_tokens ({max_new_tokens}) must be at most {max(0, room + 1 - prompt.shape[1])} behind a prompt "
+            f"of {prompt.shape[1]} tokens, since the model reads at most max_len ({room})"
+        )
+
+
+def _check_eos(eos_id: int | None, logits: Tensor) -> None:
+    if eos_id is not None and eos_id >= logits.shape[-1]:
+        raise ValueError(f"eos_id ({eos_id}) must be below the number of tokens ({logits.shape[-1]})")
+
+
+def _checked_choice(chosen: Tensor, logits: Tensor, eos_id: int | None) -> Tensor:
+    _check_eos(eos_id, logits)
+    if chosen.shape != logits.shape[:1]:
+        raise ValueError(f"choose must give one id a sequence ({len(logits)},), got {tuple(chosen.shape)}")
+    check_ids("what choose gives", chosen[:, None], logits.shape[-1])
+    return chosen

@@ -220,23 +220,25 @@ def check_sizes(config: Any) -> None:
         raise ValueError(f"dropout must be in [0, 1), got {config.dropout}")
 
 
-def check_ids(name: str, ids: Tensor, size: int) -> None:
+def check_ids(name: str, ids: Tensor, size: int | None = None) -> None:
     """Refuse what an embedding of `size` rows would refuse late, or with an index error.
 
     Where there are no values to read (see `readable`) what can be seen without them is checked.
 
     Args:
-        name: of the argument, for the message.  ids: what should be (b, i) integers in 0 … size - 1.
+        name: of the argument, for the message.  ids: what should be (b, i) integers in 0 … size - 1, or of any size.
     Raises:
-        TypeError: the ids are not integers.
+        TypeError: the ids are no tensor of integers.
         ValueError: another number of axes, an empty one, or an id outside the table.
     """
+    if not isinstance(ids, Tensor):
+        raise TypeError(f"{name} must be a tensor of integers, got {_shown(ids)}")
     if ids.dtype not in (torch.int64, torch.int32):
         raise TypeError(f"{name} must be int64 or int32, got {ids.dtype}")
     if ids.dim() != 2 or 0 in ids.shape:
         raise ValueError(f"{name} must have shape (b, i), none empty, got {tuple(ids.shape)}")
     values = readable(ids)
-    if values is None:
+    if size is None or values is None:
         return
     lowest, highest = (int(bound) for bound in values.aminmax())
     if lowest < 0 or highest >= size:
@@ -247,10 +249,9 @@ def readable(tensor: Tensor) -> Tensor | None:
     """The tensor whose values a check may look at; None where there are none yet.
 
     There are none on the meta device, and while what is done is written down to be run later: by `torch.compile`,
-    `torch.export`, `torch.jit.trace` or a CUDA graph. Under `torch.vmap` it is the whole batch.
+    `torch.export` or a CUDA graph. Under `torch.vmap` it is the whole batch.
     """
-    is_traced: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
-    if torch.compiler.is_compiling() or is_traced or tensor.is_meta:
+    if torch.compiler.is_compiling() or tensor.is_meta:
         return None
     if tensor.is_cuda and torch.cuda.is_current_stream_capturing():
         return None

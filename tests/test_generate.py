@@ -1,6 +1,8 @@
 """Decoding beside transformers' generate, beside brute force, and what does not depend on the cache."""
 
 import itertools
+from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -93,6 +95,106 @@ def test_probabilities_equal_transformers_warpers(values, temperature, top_k, to
         assert_close(got, warped.softmax(-1), atol=1e-12, rtol=0)
 
 
+def test_all_of_top_p_keeps_every_token_that_has_a_probability():
+    torch.manual_seed(1)
+    logits = 3 * torch.randn(50257)
+    assert torch.equal(probabilities(logits, top_p=1.0), logits.softmax(-1))
+    for seed in range(20):  # the shares of some add up to less than 1
+        rows = torch.randn(5, 997, generator=torch.Generator().manual_seed(seed))
+        assert ((probabilities(rows, top_p=1e-9) > 0).sum(-1) == 1).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("temperature", [1e-3, 1e-6, 1e-40, 5e-324])
+def test_near_temperature_0_the_likeliest_has_it_all(dtype, temperature):
+    logits = torch.tensor([-torch.inf, 300.0, -60000.0, 301.0, 0.0], dtype=dtype).expand(2, 5)
+    for options in ({}, {"top_k": 2}, {"top_p": 0.5}):
+        got = probabilities(logits, temperature=temperature, **options)
+        assert got.tolist() == [[0, 0, 0, 1, 0]] * 2 if dtype != torch.bfloat16 else got.isfinite().all()
+    assert probabilities(torch.tensor([1e-3, 0.0], dtype=dtype), temperature=1e-6).tolist() == [1, 0]
+    assert probabilities(torch.tensor([1e-5, 0.0], dtype=dtype), temperature=1e-40).tolist() == [1, 0]
+
+
+def test_half_precision_is_summed_in_float32():
+    logits = torch.full((50000,), 1.0, dtype=torch.bfloat16)  # in bfloat16 the shares stop adding up at 1/128
+    kept = probabilities(logits, top_p=0.5) > 0
+    assert 24990 <= int(kept.sum()) <= 25010
+
+
+class Chain:
+    """A decoder whose next token depends on the last two alone, by a table of logits (v, v, v)."""
+
+    def __init__(self, table):
+        self.table = table
+
+    def __call__(self, token_ids, *, caches=None):
+        if caches is not None:
+            caches.seen = torch.cat([caches.seen, token_ids], dim=1)
+        seen = token_ids if caches is None else caches.seen
+        rows = torch.nn.functional.pad(seen, (1, 0))
+        return self.table[rows[:, :-1], rows[:, 1:]][:, -token_ids.shape[1] :]
+
+    def new_caches(self, batch, max_len):
+        caches = SimpleNamespace(seen=torch.zeros(batch, 0, dtype=torch.int64))
+        caches.reorder = lambda index: setattr(caches, "seen", caches.seen[index])
+        return caches
+
+
+def endings(log_p, eos_id, n):
+    """Every continuation of 0, of n tokens or up to eos, with its probability's logarithm; by hand."""
+    found = {(): 0.0}
+    for _ in range(n):
+        grown = {}
+        for row, total in found.items():
+            if row and row[-1] == eos_id:
+                grown[row] = total
+                continue
+            before, last = (0, 0, *row)[-2:]
+            grown |= {(*row, token): total + log_p[before][last][token] for token in range(len(log_p))}
+        found = grown
+    return found
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 10**6), st.sampled_from([0.0, 0.7, 1.0, 2.0]))
+def test_beams_that_end_at_different_times_are_found_and_ranked_by_hand(seed, length_penalty):
+    """Wide enough, the search holds every continuation there is, ended ones too."""
+    table = 2 * torch.randn(3, 3, 3, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    found = endings(table.log_softmax(-1).tolist(), 2, 3)
+    want = sorted(((total / len(row) ** length_penalty, row) for row, total in found.items()), reverse=True)
+    model, start = Chain(table), torch.zeros(1, 1, dtype=torch.int64)
+    tokens, scores = beam_search(model, start, 3, n_beams=27, eos_id=2, length_penalty=length_penalty)
+    assert len(want) == 15
+    assert scores[15:].isneginf().all()
+    for got, score, (total, row) in zip(tokens.tolist(), scores.tolist(), want, strict=False):
+        assert got[1:] == [*row, *[2] * (3 - len(row))]
+        assert abs(score - total) < 1e-12
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 10**6), st.booleans())
+def test_rows_that_have_ended_hold_eos_and_the_rest_goes_on(seed, use_cache):
+    table = 2 * torch.randn(5, 5, 5, generator=torch.Generator().manual_seed(seed))
+    got = generate(Chain(table), torch.arange(5)[:, None], 9, eos_id=2, use_cache=use_cache)
+    for row in got.tolist():
+        for n in range(1, len(row)):
+            before, last = (0, *row)[n - 1 : n + 1]
+            ended = 2 in row[1:n]
+            assert row[n] == (2 if ended else int(table[before, last].argmax()))
+    if got.shape[1] < 10:  # it stopped as soon as all had ended
+        assert (got[:, -1] == 2).all()
+        assert not (got[:, 1:-1] == 2).any(1).all()
+
+
+def test_what_is_generated_can_be_trained_on(pair):
+    mine, _ = pair
+    best, scores = beam_search(mine, prompt(1), 5, n_beams=2)
+    for tokens in (generate(mine, prompt(), 5), best):
+        (gradient,) = torch.autograd.grad(mine.next_token_loss(tokens), mine.tokens.weight)
+        assert gradient.any()
+    assert not scores.is_inference()
+
+
 def test_sampling_follows_the_probabilities():
     row = torch.tensor([[2.0, 1.0, 0.0, -1.0, -2.0]]).expand(20000, -1)
     drawn = Sampling(torch.Generator().manual_seed(0), temperature=0.7, top_k=4)(row)
@@ -150,20 +252,50 @@ def test_trouble_is_named(pair):
     mine, _ = pair
     generator = torch.Generator()
     for options, message in [
-        ({"temperature": 0.0}, "temperature must be positive, got 0.0"),
-        ({"top_k": 0}, "top_k must be at least 1, got 0"),
-        ({"top_p": 1.5}, r"top_p must be in \(0, 1\], got 1.5"),
+        ({"temperature": 0.0}, r"temperature \(0.0\) must be above 0"),
+        ({"temperature": float("nan")}, r"temperature \(nan\) must be above 0"),
+        ({"top_k": 0}, r"top_k \(0\) must be at least 1"),
+        ({"top_p": 1.5}, r"top_p \(1.5\) must be above 0 and at most 1"),
     ]:
         with pytest.raises(ValueError, match=message):
             Sampling(generator, **options)
         with pytest.raises(ValueError, match=message):
             probabilities(torch.zeros(3), **options)
-    with pytest.raises(ValueError, match="max_new_tokens must be positive, got 0"):
-        generate(mine, prompt(), 0)
+    for call in (generate, partial(beam_search, n_beams=2)):
+        for arguments, message in [
+            ((prompt(1), 0), r"max_new_tokens \(0\) must be at least 1"),
+            ((prompt(1)[0], 3), r"prompt must have shape \(b, i\), none empty, got \(5,\)"),
+            ((prompt(1) + V, 3), "must lie between 0 and 28"),
+            ((prompt(1), 38), r"max_new_tokens \(38\) must be at most 37 behind a prompt of 5 tokens"),
+        ]:
+            with pytest.raises(ValueError, match=message):
+                call(mine, *arguments)
+        for arguments, message in [
+            ((prompt(1), 3.0), r"max_new_tokens must be an integer, got 3.0 \(float\)"),
+            ((prompt(1).double(), 3), "prompt must be int64 or int32, got torch.float64"),
+            (([[1, 2]], 3), "prompt must be a tensor of integers, got"),
+        ]:
+            with pytest.raises(TypeError, match=message):
+                call(mine, *arguments)
+        with pytest.raises(ValueError, match=rf"eos_id \({V}\) must be below the number of tokens \({V}\)"):
+            call(mine, prompt(1), 3, eos_id=V)
+        with pytest.raises(TypeError, match=r"eos_id must be an integer, got 1.0"):
+            call(mine, prompt(1), 3, eos_id=1.0)
+    with pytest.raises(ValueError, match=rf"what choose gives must lie between 0 and {V - 1}, got {V} to {V}"):
+        generate(mine, prompt(), 1, choose=lambda logits: torch.full((len(logits),), V))
+    with pytest.raises(ValueError, match=r"choose must give one id a sequence \(3,\), got \(3, 1\)"):
+        generate(mine, prompt(), 1, choose=lambda logits: logits.argmax(-1, keepdim=True))
+    with pytest.raises(TypeError, match=r"generator must be a torch.Generator, got int"):
+        Sampling(0)
+    for options, message in [({"top_k": 2.0}, "top_k must be an integer"), ({"top_p": "1"}, "top_p must be a number")]:
+        with pytest.raises(TypeError, match=message):
+            Sampling(generator, **options)
     with pytest.raises(ValueError, match=r"must be one sequence \(1, i\), got \(3, 5\)"):
         beam_search(mine, prompt(), 3, n_beams=2)
-    with pytest.raises(ValueError, match=r"max_new_tokens \(3\) and n_beams \(0\) must be positive"):
+    with pytest.raises(ValueError, match=r"n_beams \(0\) must be at least 1"):
         beam_search(mine, prompt(1), 3, n_beams=0)
-    with pytest.raises(ValueError, match=r"at most max_len \(41\)"):
-        generate(mine, prompt(), 38)
+    with pytest.raises(TypeError, match=r"n_beams must be an integer, got 2.0"):
+        beam_search(mine, prompt(1), 3, n_beams=2.0)
+    with pytest.raises(ValueError, match=r"length_penalty \(inf\) must be finite"):
+        beam_search(mine, prompt(1), 3, n_beams=2, length_penalty=float("inf"))
     assert greedy(torch.tensor([[0.0, 2.0, 1.0]])).tolist() == [1]

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
-from mha.validation import check_choice, check_ids, check_integer, check_number, check_texts
+from mha.validation import check_choice, check_ids, check_integer, check_number, check_texts, readable
 
 
 @pytest.mark.parametrize("value", [3, np.int64(3)])
@@ -73,6 +74,7 @@ def test_texts_are_several_strings():
     ("ids", "error", "match"),
     [
         (torch.zeros(2, 3), TypeError, r"token_ids must be int64 or int32, got torch.float32"),
+        ([[0, 1]], TypeError, r"token_ids must be a tensor of integers, got \[\[0, 1\]\] \(list\)"),
         (torch.zeros(3, dtype=torch.long), ValueError, r"token_ids must have shape \(b, i\), none empty, got \(3,\)"),
         (torch.zeros(2, 0, dtype=torch.long), ValueError, r"none empty, got \(2, 0\)"),
         (torch.tensor([[0, 7]]), ValueError, r"token_ids must lie between 0 and 6, got 0 to 7"),
@@ -83,3 +85,25 @@ def test_ids_outside_the_table_are_refused(ids, error, match):
     check_ids("token_ids", torch.tensor([[0, 6]]), 7)
     with pytest.raises(error, match=match):
         check_ids("token_ids", ids, 7)
+
+
+def test_where_no_values_are_yet_the_rest_is_checked():
+    check_ids("token_ids", torch.zeros(2, 3, dtype=torch.long, device="meta"), 7)
+    with pytest.raises(ValueError, match=r"none empty, got \(2, 0\)"):
+        check_ids("token_ids", torch.zeros(2, 0, dtype=torch.long, device="meta"), 7)
+    with FakeTensorMode():
+        assert readable(torch.zeros(3)) is None
+    assert readable(torch.ones(3)).tolist() == [1, 1, 1]
+    seen = []
+    torch.vmap(lambda row: (seen.append(readable(row).tolist()), row)[1])(torch.arange(6).view(2, 3))
+    assert seen == [[[0, 1, 2], [3, 4, 5]]]
+    assert readable(torch.zeros(3, device="meta")) is None
+
+
+def test_a_compiled_graph_holds_no_check_of_values():
+    @torch.compile(fullgraph=True, backend="eager")
+    def compiled(ids):
+        check_ids("ids", ids, 7)
+        return ids + 1
+
+    assert compiled(torch.tensor([[8]])).tolist() == [[9]]
