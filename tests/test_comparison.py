@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
@@ -32,6 +32,7 @@ SAME = [
     ("9.99 ms", "10 ms"),
     ("0.9999 of it", "1 of it"),
     ("9.99e-05", "1.00e-04"),
+    ("9.9e-05", "1e-04"),
     ("error 9.99e‑05", "error 1.00e‑04"),
     ("1e-07", "2e-07"),
     ("[2.1, 2.5]", "[2.08, 2.49]"),
@@ -56,6 +57,7 @@ OTHER = [
     ("49%", "49 %"),
     ("1e+06", "6e+05"),
     ("9e-05", "1e-04"),
+    ("1e-04", "9.8e-05"),
     ("0e+00", "1e-07"),
     ("9.9e-05", "9.9e-04"),
     ("0.1", "0.03"),
@@ -116,6 +118,7 @@ def test_a_rounding_edge_is_no_difference_at_any_magnitude(x, digits, form):
     unit = 10.0 ** (int(shown.partition("e")[2]) - digits + 1)
     edge = float(shown) + unit / 2  # halfway to the next number that is shown
     pair = [f"{value:.{digits - (form == 'e')}{form}}" for value in (edge - unit / 100, edge + unit / 100)]
+    assume(not all(text.isdigit() for text in pair))  # whole numbers are exact
     assert text_difference(*pair) is None
 
 
