@@ -36,7 +36,43 @@ if True:
         "A coroutine."
 
 
+try:
+    import fast
+except ImportError:
+
+    def fallback():
+        "In an except."
+
+else:
+
+    def found():
+        "In an else."
+
+finally:
+
+    def always():
+        "In a finally."
+
+
+match x:
+    case 1:
+
+        def one():
+            "In a case."
+
+
+def blank():
+    "   "
+
+
+def late():
+    return 1
+    "no docstring"
+
+
 x = "no docstring"
+b"no docstring"
+add_newdoc_of_another_kind("no docstring")
 add_newdoc("name", """
     A compiled function.
 
@@ -49,14 +85,16 @@ add_docstr(torch.abs, TEMPLATE.format("no constant"))
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """A package of four files, one of them a test."""
-    (tmp_path / "made_up" / "tests").mkdir(parents=True)
-    (tmp_path / "made_up" / "a").mkdir()
+    """A package of three files, and what belongs to its tests."""
+    for folder in ("tests", "testing", "a"):
+        (tmp_path / "made_up" / folder).mkdir(parents=True)
     for name, source in {
         "made_up/__init__.py": '"""The package."""',
         "made_up/b.py": SOURCE,
         "made_up/a/__init__.py": 'x = "\\z"  # an escape that Python warns of\ndef f():\n    """In a subpackage."""',
         "made_up/tests/test_b.py": '"""A test."""',
+        "made_up/testing/made.py": '"""What tests are made of."""',
+        "made_up/conftest.py": '"""What tests are set up by."""',
     }.items():
         (tmp_path / name).write_text(textwrap.dedent(source))
     monkeypatch.syspath_prepend(tmp_path)
@@ -71,6 +109,10 @@ def test_what_is_found_and_in_which_order(package):
         ("made_up.b", "A class.\n\nMore of it."),
         ("made_up.b", "A method, with \\beta."),
         ("made_up.b", "A coroutine."),
+        ("made_up.b", "In an except."),
+        ("made_up.b", "In an else."),
+        ("made_up.b", "In a finally."),
+        ("made_up.b", "In a case."),
         ("made_up.b", "A compiled function.\n\n  Indented."),
         ("made_up.b", "An attribute."),
     ]
@@ -92,5 +134,6 @@ def test_compiled_functions_are_there():
 
 
 def test_a_package_that_is_not_there_is_named():
-    with pytest.raises(ModuleNotFoundError, match="not_there is not an installed package: pip install"):
-        list(docstrings("not_there"))
+    for name in ("not_there", "ast"):  # a module alone is no package
+        with pytest.raises(ModuleNotFoundError, match=f"{name} is not an installed package: pip install"):
+            list(docstrings(name))

@@ -102,5 +102,9 @@ def test_trouble_is_named():
         KneserNey(TEXT, 0, V)
     with pytest.raises(ValueError, match=r"tokens must be in 0 … 3, got 0 to 4"):
         KneserNey(TEXT, 2, 4)
+    with pytest.raises(ValueError, match=r"tokens must be in 0 … 6, got -1 to 5"):
+        KneserNey([-1, 5, 2], 2, V)
     with pytest.raises(ValueError, match=r"vocab_size \(50257\) to the power of order \(5\) must be below 2\^63"):
         KneserNey(TEXT, 5, 50257)
+    with pytest.raises(ValueError, match=r"must be below 2\^63"):
+        KneserNey(TEXT, 3, 2**21)  # 2^63 exactly: one more than int64 holds

@@ -80,13 +80,34 @@ def test_hooks_go_by_an_error_too(model, runs):
     ids, outs, heads = runs
     with pytest.raises(ValueError, match="must have the shape of this run's"), patch_heads(model, heads[1], [(0, 0)]):
         model(ids[0][:, :5])
+    with pytest.raises(ValueError, match=r"value must have shape \(1, 5, 24\), got \(1, 7, 24\)"):  # noqa: SIM117
+        with patch_output(model.blocks[0], torch.zeros(1, 7, 24, dtype=torch.float64)):
+            model(ids[0][:, :5])
+    with pytest.raises(ZeroDivisionError), record_heads(model) as kept:
+        raise ZeroDivisionError
     with torch.no_grad():
         assert_close(model(ids[0]), outs[0], atol=1e-12, rtol=0)
+    assert kept == {}
+
+
+@torch.no_grad()
+def test_several_heads_of_a_layer_are_replaced_and_nothing_is_changed_in_place(model, runs):
+    ids, _, heads = runs
+    given, entered = {}, {}
+    layer = attention_layers(model)[1]
+    layer.out.register_forward_pre_hook(lambda _, inputs: entered.update(merged=inputs[0], was=inputs[0].clone()))
+    layer.register_forward_hook(lambda _, __, out: given.update(out=out))
+    with patch_heads(model, heads[1], [(1, 2), (1, 0)]):
+        model(ids[0])
+    wanted = heads[1][1].clone()
+    wanted[:, 1] = heads[0][1][:, 1]
+    assert_close(given["out"], head_contributions(layer, wanted).sum(dim=1) + layer.out.bias, atol=1e-12, rtol=0)
+    assert torch.equal(entered["merged"], entered["was"])
 
 
 def test_bad_input_is_named(model, runs):
     _, _, heads = runs
-    for wrong, message in (((2, 0), r"got \(2, 0\)"), ((0, 3), r"got \(0, 3\)")):
+    for wrong, message in (((2, 0), r"got \(2, 0\)"), ((0, 3), r"got \(0, 3\)"), ((-1, 0), "lie"), ((0, -1), "lie")):
         with pytest.raises(ValueError, match=message), patch_heads(model, heads[0], [wrong]):
             pass
     lacking = patch_heads(model, {0: heads[0][0]}, [(1, 0)])
@@ -96,3 +117,5 @@ def test_bad_input_is_named(model, runs):
         attention_layers(torch.nn.Linear(2, 2))
     with pytest.raises(ValueError, match=r"outputs must have shape \(b, 3, i, 8\)"):
         head_contributions(attention_layers(model)[0], torch.ones(1, 2, 7, 8))
+    with pytest.raises(ValueError, match=r"got \(1, 3, 7, 9\)"):
+        head_contributions(attention_layers(model)[0], torch.ones(1, 3, 7, 9))

@@ -65,6 +65,17 @@ def test_every_symbol_key_and_place_is_as_likely_as_the_others():
         assert (counts - 7000 / kinds).abs().max() < 5 * (7000 / kinds) ** 0.5
 
 
+def test_questions_come_in_any_order():
+    tokens, _ = Recall(n_items=2, n_queries=2).sample(400, 0, torch.Generator().manual_seed(0))
+    in_order = int((tokens[:, :2, 1] == tokens[:, 2:, 1]).all(1).sum())
+    assert 150 < in_order < 250
+
+
+def test_sizes_that_are_not_given():
+    assert Recall(n_items=3) == Recall(n_items=3, n_queries=1, n_symbols=8, n_keys=16)
+    assert Recall(n_items=3).vocab_size == 8 + 1 + 16 + 1
+
+
 def test_chance_comes_from_the_generator_alone():
     task = Recall(n_items=3)
     assert torch.equal(sample(task)[0], sample(task)[0])

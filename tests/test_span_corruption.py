@@ -72,6 +72,15 @@ def test_a_long_text_loses_15_percent_in_spans_of_three():
     assert n_runs(mask) == 100
 
 
+@pytest.mark.parametrize(
+    ("options", "n_noise", "n_spans"), [({}, 300, 100), ({"share": 0.25, "mean_span": 5.0}, 500, 100)]
+)
+def test_share_and_mean_span_reach_the_text(options, n_noise, n_spans):
+    source, target = corrupt_spans(range(2000, 4000), SENTINELS, generator(0), **options)
+    assert len(target) == n_noise + n_spans + 1
+    assert len(source) == 2000 - n_noise + n_spans
+
+
 def test_every_choice_is_as_likely_as_any_other():
     """6 tokens, 2 of them taken out, in 2 spans: 10 choices of two places that do not touch."""
     rng, counts = generator(0), {}
