@@ -242,7 +242,9 @@ def test_bad_input_is_named(mine):
     for message, call in {
         rf"decoder_ids must lie between 0 and {V - 1}, got": lambda: mine(token_ids, decoder_ids + V),
         r"decoder_ids must have 2 rows as token_ids, got 4": lambda: mine(token_ids, decoder_ids.repeat(2, 1)),
-        r"memory must have shape \(b, j, 22\), none empty, got \(2, 17, 21\)": lambda: mine.decoder_for(memory[..., 1:]),
+        r"memory must have shape \(b, j, 22\), none empty, got \(2, 17, 21\)": lambda: mine.decoder_for(
+            memory[..., 1:]
+        ),
         r"memory_key_mask must have shape \(2, 17\), got \(1, 17\)": lambda: mine.decoder_for(memory, key_mask[:1]),
         r"targets must have shape \(b, i\), none empty, got \(2,\)": lambda: shift_right(decoder_ids[:, 0]),
         r"start_id \(-1\) must be at least 0": lambda: shift_right(decoder_ids, -1),
