@@ -12,6 +12,7 @@ import pytest
 import experiments
 from experiments.runner import carry, experiment_names, load, main, provenance, stored
 from experiments.runner.stored import Journal
+from mha.measure.setting import setting
 
 SQUARES = """
 import os, signal, time
@@ -189,9 +190,11 @@ def test_a_row_that_fails_keeps_the_others_and_is_run_alone_the_next_time(square
     assert sorted(squares.ran()) == [0, 1, 2, 3, 4, 5]
     assert not (stored.RESULTS / "squares.json").exists()
     (squares.root / "fails").unlink()
+    squares.journal().write_text(squares.journal().read_text().replace('"threads": 1', '"threads": 2'))
     assert squares.run("--jobs", "1")[0] == 0
     assert squares.ran()[6:] == [3]
     assert load("squares") == SQUARED
+    assert stored.read("squares")["setting"] == setting() | {"threads": "1; 2"}
     assert not squares.journal().exists()
 
 

@@ -85,4 +85,7 @@ def _report(name: str, n_runs: int, failures: dict[str, list[Row]]) -> str:
 
 def _all_of(settings: list[Row]) -> Row:
     """Where the rows ran, each thing that was not the same for all of them with all its values."""
-    return {name: "; ".join(sorted({setting[name] for setting in settings})) for name in settings[0]}
+    values = {name: {setting[name] for setting in settings} for name in settings[0]}
+    return {
+        name: found.pop() if len(found) == 1 else "; ".join(sorted(map(str, found))) for name, found in values.items()
+    }

@@ -7,9 +7,7 @@ import importlib
 import json
 import multiprocessing
 import os
-import platform
 import threading
-import time
 import traceback
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
@@ -18,6 +16,7 @@ from dataclasses import dataclass
 
 from experiments.runner.provenance import code_hash
 from experiments.runner.stored import Row
+from mha.measure.setting import setting
 
 __all__ = ["Failure", "measure", "measured"]
 
@@ -60,7 +59,7 @@ def measure(name: str, settings: Row, code: str) -> Row | Failure:
             module = importlib.import_module(f"experiments.{name}")
             if _present_code(name) != code:
                 raise RuntimeError("the code or the settings of this worker are not those of the run that called it")
-            return {"result": json.loads(json.dumps(module.run(**settings))), "setting": _setting()}
+            return {"result": json.loads(json.dumps(module.run(**settings))), "setting": setting()}
         except Exception as error:  # not every exception can be pickled; its text can
             return Failure(f"{type(error).__name__}: {error}", traceback.format_exc())
 
@@ -109,14 +108,3 @@ def _end_with_parent() -> None:
 @functools.cache
 def _present_code(name: str) -> str:
     return code_hash(name, importlib.import_module(f"experiments.{name}").RUNS)
-
-
-def _setting() -> Row:
-    import torch
-
-    return {
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}",
-        "date": time.strftime("%Y-%m-%d"),
-    }
