@@ -15,6 +15,8 @@ import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile
 
 from tools.comparison import output_differences
+from tools.notebooks import read
+from tools.strict_kernel import MAKE_STRICT
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported; the kernels inherit it
 
@@ -32,8 +34,29 @@ class StoredCell(IPyNbCell):
             self.raise_cell_error("Cell is marked to raise an exception and raised none")
 
 
+class Unreadable(pytest.Item):
+    """What stands for the cells of a file that is no notebook, so that the other chapters are tested all the same."""
+
+    def runtest(self) -> None:
+        read(self.path)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
+        return str(excinfo.value)
+
+
 class StoredNotebook(IPyNbFile):
-    def collect(self) -> Iterator[StoredCell]:
+    def setup(self) -> None:
+        if hasattr(self, "nb"):
+            super().setup()
+            line = self.kernel.kc.execute(MAKE_STRICT, silent=True, store_history=False)
+            self.kernel.await_idle(line, timeout=60)
+
+    def collect(self) -> Iterator[pytest.Item]:
+        try:
+            read(self.path)
+        except ValueError:
+            yield Unreadable.from_parent(self, name="notebook")
+            return
         for cell in super().collect():
             shared = {name: getattr(cell, name) for name in ("name", "cell_num", "cell", "options")}
             yield StoredCell.from_parent(self, **shared)

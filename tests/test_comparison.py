@@ -239,6 +239,7 @@ CELLS = [
         True,
     ),
     ("assert False", [], False),
+    ("# NBVAL_IGNORE_OUTPUT\n!false", outputs(""), False),
 ]
 
 
@@ -248,6 +249,7 @@ def test_each_cell_of_a_notebook_is_judged_so(tmp_path: Path):
         for count, (source, stored, _) in enumerate(CELLS, 1)
     ]
     nbformat.write(new_notebook(cells=cells), tmp_path / "chapter.ipynb")
+    (tmp_path / "broken.ipynb").write_text("{\n<<<<<<< HEAD\n", encoding="utf-8")  # named, and in nobody's way
     command = [sys.executable, "-m", "pytest", "-p", "conftest", "-c", os.devnull, "--rootdir", str(tmp_path)]
     command += ["--nbval-current-env", "--color=no", "-v", str(tmp_path)]
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
@@ -260,3 +262,4 @@ def test_each_cell_of_a_notebook_is_judged_so(tmp_path: Path):
     )
     assert "stdout:   stored: share 0.9905\n  got:    share 0.9902" in done.stdout
     assert "marked to raise an exception and raised none" in done.stdout
+    assert "broken.ipynb: no notebook, since line 2 is no JSON: '<<<<<<< HEAD'" in done.stdout

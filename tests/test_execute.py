@@ -12,6 +12,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from tools.colab import TAG, colab_cell, put_colab_cell
 from tools.execute import execute_all, named_paths, steady
+from tools.notebook_rules import problems_of_file
 from tools.notebooks import ROOT, code_cells, read, stable
 
 ADDRESS = "https://example.org/course.git"
@@ -47,6 +48,73 @@ def test_chapters_run_in_place_and_a_failure_is_named(book):
     assert asyncio.run(execute_all([runs], jobs=1, root=book)) == []
     assert runs.read_bytes() == first
     assert first.endswith(b"}\n")
+
+
+SHELL = {
+    "!false": "Command 'false' returned non-zero exit status 1",
+    "shown = !false": "Command 'false' returned non-zero exit status 1",
+    "%sx false": "Command 'false' returned non-zero exit status 1",
+    "%%bash\nfalse": "returned non-zero exit status 1",
+    "%run fails.py": "inside",
+    "%run leaves.py 3": "3",
+    "%%capture\n!false": "Command 'false' returned non-zero exit status 1",
+}
+FINE = """\
+def shown(word):
+    lines = !echo $word {word}
+    !test $word = there
+    return lines
+assert shown("there") == ["there there"]
+%run leaves.py 0
+with open("leaves.py") as file: pass
+"""
+
+
+def test_a_command_that_fails_fails_its_cell(book):
+    folder = book / "chapters/part"
+    (folder / "fails.py").write_text("raise ValueError('inside')")
+    (folder / "leaves.py").write_text("import sys\nsys.exit(int(sys.argv[1]))")
+    meant = {"metadata": {"tags": ["raises-exception"]}}
+    cells = [new_code_cell(source, **meant) for source in SHELL]
+    chapters = {"meant": [*cells, new_code_cell(FINE)], "not meant": [new_code_cell("!false")]}
+    chapters["dies"] = [new_code_cell("import os\nos._exit(1)")]
+    paths = [folder / f"{name}.ipynb" for name in chapters]
+    for path, written in zip(paths, chapters.values(), strict=True):
+        nbformat.write(new_notebook(cells=[new_markdown_cell("# Title"), *written]), path)
+    failures = asyncio.run(execute_all(paths, jobs=3, root=book))
+    assert [failure.split(":")[0] for failure in failures] == [str(path.relative_to(book)) for path in paths[1:]]
+    assert "CalledProcessError: Command 'false'" in failures[0]
+    assert "Kernel died" in failures[1]
+    *failed, fine = code_cells(read(paths[0]))[1:]
+    for cell, reason in zip(failed, SHELL.values(), strict=True):
+        said = {reason in output.evalue for output in cell.outputs if output.output_type == "error"}
+        assert said == {True}, cell.source
+    assert fine.outputs == []
+
+
+UNREADABLE = {
+    "empty": (b"", "line 1 is no JSON: ''"),
+    "merge": (b'{\n<<<<<<< HEAD\n "cells": []}', "line 2 is no JSON: '<<<<<<< HEAD'"),
+    "encoding": ('{"cells": "é"}'.encode("latin-1"), "not UTF-8, at byte 11"),
+    "list": (b"[]", "no notebook, though it is JSON"),
+    "old": (b'{"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": []}', "nbformat must be 4, got 3"),
+    "cells": (b'{"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [{}]}', "no notebook, though it is JSON"),
+}
+
+
+def test_a_file_that_is_no_notebook_is_named_and_the_others_run(book):
+    folder = book / "chapters/part"
+    for name, (content, reason) in UNREADABLE.items():
+        (folder / f"{name}.ipynb").write_bytes(content)
+        with pytest.raises(ValueError, match=re.escape(reason)) as error:
+            read(folder / f"{name}.ipynb")
+        assert f"{name}.ipynb" in str(error.value)
+        (problem,) = problems_of_file(folder / f"{name}.ipynb")
+        assert reason in problem
+    failures = asyncio.run(execute_all([folder / "merge.ipynb", folder / "runs.ipynb"], jobs=2, root=book))
+    assert len(failures) == 1
+    assert "merge.ipynb" in failures[0]
+    assert code_cells(read(folder / "runs.ipynb"))[-1].execution_count == 3
 
 
 RUN_TIMES = [

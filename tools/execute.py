@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from tools.colab import colab_cell, put_colab_cell
 from tools.notebooks import ROOT, code_cells, notebook_paths, read, stable, write
+from tools.strict_kernel import MAKE_STRICT
 
 TIMEOUT_S = 600
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -80,7 +81,10 @@ async def execute(path: Path, notebook: NotebookNode, progress: tqdm[None], root
         timeout=TIMEOUT_S,
         kernel_name="python3",
         record_timing=False,
-        extra_arguments=["--log-level=ERROR"],  # else a note on encryption runs into the progress bar
+        extra_arguments=[
+            "--log-level=ERROR",  # else a note on encryption runs into the progress bar
+            f"--IPKernelApp.exec_lines={MAKE_STRICT}",
+        ],
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_execute=lambda cell, cell_index: begun.append(cell),
         on_cell_executed=lambda cell, cell_index, execute_reply: progress.update(),
@@ -96,10 +100,18 @@ async def execute(path: Path, notebook: NotebookNode, progress: tqdm[None], root
 
 
 async def execute_all(paths: list[Path], jobs: int, root: Path = ROOT) -> list[str]:
-    """Run notebooks, `jobs` at a time, each in a kernel process of its own; return what went wrong."""
+    """Run notebooks, `jobs` at a time, each in a kernel process of its own; return what went wrong.
+
+    A file that is no notebook is among what went wrong, and the others run.
+    """
     free = asyncio.Semaphore(jobs)
-    notebooks = [prepared(path, root) for path in paths]
-    cells = sum(len(code_cells(notebook)) for notebook in notebooks)
+    notebooks, unreadable = {}, []
+    for path in paths:
+        try:
+            notebooks[path] = prepared(path, root)
+        except ValueError as error:
+            unreadable.append(str(error))
+    cells = sum(len(code_cells(notebook)) for notebook in notebooks.values())
 
     async def in_turn(path: Path, notebook: NotebookNode) -> str | None:
         async with free:
@@ -107,8 +119,8 @@ async def execute_all(paths: list[Path], jobs: int, root: Path = ROOT) -> list[s
             return await execute(path, notebook, progress, root)
 
     with tqdm(total=cells, unit="cell", desc="Running") as progress:
-        results = await asyncio.gather(*map(in_turn, paths, notebooks))
-    return [result for result in results if result]
+        results = await asyncio.gather(*map(in_turn, notebooks, notebooks.values()))
+    return unreadable + [result for result in results if result]
 
 
 def main() -> None:
@@ -116,6 +128,8 @@ def main() -> None:
     parser.add_argument("chapters", nargs="*", help="such as foundations/attention; all if none is named")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="how many at once (default: one a core)")
     chosen = parser.parse_args()
+    if chosen.jobs < 1:
+        parser.error(f"--jobs must be at least 1, got {chosen.jobs}")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # this environment's kernel, not one of the user's
     try:

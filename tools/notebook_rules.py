@@ -243,12 +243,20 @@ def problems(notebook: NotebookNode) -> list[str]:
     return [problem for rule in RULES for problem in rule(notebook)]
 
 
+def problems_of_file(path: Path) -> list[str]:
+    """`problems` of the notebook in a file; that it holds none is one."""
+    try:
+        return problems(read(path))
+    except ValueError as error:
+        return [str(error).removeprefix(f"{path}: ")]
+
+
 def main() -> None:
     try:
         paths = named_paths(sys.argv[1:])
     except ValueError as error:
         sys.exit(str(error))
-    found = [f"{path.relative_to(ROOT)}: {problem}" for path in paths for problem in problems(read(path))]
+    found = [f"{path.relative_to(ROOT)}: {problem}" for path in paths for problem in problems_of_file(path)]
     print("\n".join(found) or f"{len(paths)} notebooks keep the rules.")
     sys.exit(bool(found))
 

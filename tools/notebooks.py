@@ -31,7 +31,27 @@ def notebook_paths(root: Path = ROOT) -> list[Path]:
 
 
 def read(path: Path) -> NotebookNode:
-    return nbformat.read(path, as_version=4)
+    """The notebook in a file.
+
+    Raises:
+        ValueError: the file holds none; the message names it, and the line where JSON ends, as at the marks of a merge.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8")
+        made_for = json.loads(text).get("nbformat")
+        notebook = nbformat.reads(text, as_version=4)
+        nbformat.validate(notebook)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not UTF-8, at byte {error.start}") from None
+    except json.JSONDecodeError as error:
+        line = "".join(text.splitlines()[error.lineno - 1 : error.lineno])
+        raise ValueError(f"{path}: no notebook, since line {error.lineno} is no JSON: {line[:60]!r}") from None
+    except (nbformat.ValidationError, AttributeError, KeyError, TypeError) as error:
+        what = str(error).splitlines()[0]
+        raise ValueError(f"{path}: no notebook, though it is JSON ({type(error).__name__}: {what[:200]})") from None
+    if made_for != 4:
+        raise ValueError(f"{path}: nbformat must be 4, got {made_for}: convert it, jupyter nbconvert --to notebook")
+    return notebook
 
 
 def write(notebook: NotebookNode, path: Path) -> None:

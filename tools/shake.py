@@ -26,6 +26,7 @@ from tools.comparison import output_differences
 from tools.execute import ANSI, TIMEOUT_S, named_paths
 from tools.notebook_rules import SHAKE_EXACT, markers, raises, tags
 from tools.notebooks import ROOT, read
+from tools.strict_kernel import MAKE_STRICT
 
 SEEDS = (1, 2, 3)
 SLOWER = 5  # times a cell's limit: shaking takes two to three times as long
@@ -64,6 +65,7 @@ async def run(path: Path, seed: int) -> AsyncIterator[tuple[NotebookNode, Notebo
         resources={"metadata": {"path": str(path.parent)}},
     )
     async with client.async_setup_kernel():
+        await tell(client, MAKE_STRICT)
         await tell(client, f"import sys; sys.path.insert(0, {str(ROOT)!r})")
         await tell(client, f"import tools.perturbation as _shaken; _shaken.begin({seed})")
         for index, cell in enumerate(shaken.cells):
@@ -86,7 +88,7 @@ async def shake(path: Path, seed: int, root: Path = ROOT) -> list[str]:
             exact = SHAKE_EXACT in tags(stored)
             place = f"{path.relative_to(root)}, code cell {number}, seed {seed}"
             found += [f"{place}: {finding}" for finding in ([] if exact else findings(stored, got))]
-    except (CellTimeoutError, DeadKernelError, RuntimeError) as error:
+    except (CellTimeoutError, DeadKernelError, RuntimeError, ValueError) as error:
         found.append(f"{path.relative_to(root)}, code cell {number + 1}, seed {seed}: {error}")
     return found
 
@@ -114,6 +116,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS, help="one pattern each (default: 1 2 3)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="how many at once (default: one a core)")
     chosen = parser.parse_args()
+    if chosen.jobs < 1:
+        parser.error(f"--jobs must be at least 1, got {chosen.jobs}")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # this environment's kernel, not one of the user's
     try:
