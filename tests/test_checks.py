@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib
 import math
 import pkgutil
+import sys
 import warnings
 
 import numpy as np
 import pytest
+import torch
 
 import course.checks
 from course.checks.diagnosis import Exercise, Feedback, Mistake, Trial, examine
@@ -267,6 +269,74 @@ def test_a_wrong_number_of_arguments_is_told():
     feedback = examine(lambda x, y: x, DOUBLE)
     assert feedback.diagnosis == "raises"
     assert "missing 1 required positional argument: 'y'" in feedback.message
+
+
+class Odd:
+    """Raises whatever one asks of it."""
+
+    def __array__(self, *args, **kwargs):
+        raise KeyError("odd")
+
+    def __getattr__(self, name):
+        raise OSError("odd")
+
+    __len__ = __iter__ = __repr__ = __str__ = __eq__ = __array__
+    __hash__ = None
+
+
+class MuteError(Exception):
+    def __str__(self):
+        raise RuntimeError("no text")
+
+
+class Lying(np.ndarray):
+    shape = property(lambda self: (3, 5))
+
+
+class RaisingList(list):
+    def __len__(self):
+        raise KeyError("odd")
+
+    __iter__ = __len__
+
+
+def forever(x):
+    return forever(x)
+
+
+def once(x):
+    yield 2 * x
+
+
+async def later(x):
+    return 2 * x
+
+
+@pytest.mark.parametrize(
+    ("answer", "diagnosis", "phrase"),
+    [
+        (lambda x: sys.exit(3), "raises", "your function raised SystemExit: 3"),
+        (lambda x: exec("raise GeneratorExit"), "raises", "GeneratorExit"),
+        (lambda x: exec("raise MuteError", {"MuteError": MuteError}), "raises", "your function raised MuteError"),
+        (lambda x: exec("raise ValueError('long ' * 10**6)"), "raises", "long long"),
+        (forever, "raises", "RecursionError"),
+        (lambda x: Odd(), "type", "an object of type Odd"),
+        (lambda x: (Odd(),), "type", "a tuple of 1, which raises OSError when it is read"),
+        (lambda x: [[Odd()]], "type", "twice should be"),
+        (lambda x: RaisingList([1]), "type", "an object of type RaisingList"),
+        (once, "type", "an object of type generator"),
+        (later, "type", "write def instead of async def"),
+        (lambda x: np.zeros((2, 7)).view(Lying), "shape", "expected twice (3, 5), got (2, 7)"),
+        (lambda x: np.broadcast_to(np.float64(2), (10**6, 10**6)), "shape", "got (1000000, 1000000)"),
+        (lambda x: np.broadcast_to(np.int8(2), (10**6, 10**6)), "type", "which raises"),
+        (lambda x: torch.empty(3, 5, device="meta"), "type", "an object of type Tensor"),
+    ],
+)
+def test_no_answer_raises(answer, diagnosis, phrase):
+    feedback = examine(answer, DOUBLE)
+    assert feedback.diagnosis == diagnosis
+    assert phrase in feedback.message
+    assert len(feedback.message) < 1000
 
 
 def test_keyboard_interrupt_is_not_swallowed():

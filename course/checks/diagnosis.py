@@ -12,6 +12,7 @@ import re
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import CoroutineType
 from typing import Any
 
 import numpy as np
@@ -135,7 +136,7 @@ def _judge(fn: Function, exercise: Exercise, n_passed: int) -> str:
     """Raises _NotRight for a wrong answer; returns what there is to note of a right one."""
     trial = exercise.trials[n_passed]
     inputs = {name: np.copy(x) if isinstance(x, np.ndarray) else x for name, x in trial.inputs.items()}
-    answer = _unpack(_call(fn, inputs, trial), exercise, trial)
+    answer = _read(_call(fn, inputs, trial), exercise, trial)
     want = _run(exercise.right, trial)
     right = [_close(got, expected, trial.single_rtol) for got, expected in zip(answer, want, strict=True)]
     if not all(right):
@@ -173,7 +174,9 @@ def _call(fn: Function, inputs: Inputs, trial: Trial) -> object:
         return fn(*inputs.values())
     except NotImplementedError:
         raise _unfinished() from None
-    except Exception as error:
+    except KeyboardInterrupt:  # the learner's own hand, not the function's
+        raise
+    except BaseException as error:  # sys.exit() too
         text, hint = exceptions.describe(fn, error)
         message = f"your function raised {text} when called with {_called(trial)}. {hint}".strip()
         raise _NotRight("raises", message) from None
@@ -183,9 +186,23 @@ def _unfinished() -> _NotRight:
     return _NotRight("unfinished", "fill in the function, then run this again.")
 
 
+def _read(returned: object, exercise: Exercise, trial: Trial) -> Outputs:
+    """`_unpack`, of whatever a function may return: an object that raises when it is looked at is no array either."""
+    try:
+        return _unpack(returned, exercise, trial)
+    except (_NotRight, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        what = f"{_what(returned)}, which raises {type(error).__name__} when it is read"
+        raise _NotRight("type", f"{' and '.join(exercise.returns)} should be real numbers; got {what}.") from None
+
+
 def _unpack(returned: object, exercise: Exercise, trial: Trial) -> Outputs:
     """What the learner returned, as arrays; raises _NotRight if it is not as many arrays as asked for."""
     names = exercise.returns
+    if isinstance(returned, CoroutineType):
+        returned.close()
+        raise _NotRight("type", "your function is async, and calling it runs nothing: write def instead of async def.")
     several = isinstance(returned, tuple) or (len(names) > 1 and isinstance(returned, list))
     parts = list(returned) if several else [returned]  # type: ignore[call-overload]
     if all(part is None or part is Ellipsis for part in parts):
@@ -208,9 +225,9 @@ def _as_array(name: str, part: Any) -> NDArray[Any]:
 
 
 def _what(x: Any) -> str:
-    if isinstance(x, tuple | list):
+    if type(x) in (tuple, list):
         return f"a {type(x).__name__} of {len(x)}"
-    if isinstance(x, np.ndarray):
+    if type(x) is np.ndarray:
         return f"one array, {x.shape} of {x.dtype}"
     return f"an object of type {type(x).__name__}"
 

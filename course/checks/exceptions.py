@@ -16,6 +16,7 @@ Function = Callable[..., Any]
 Shape = tuple[int, ...]
 
 LONGEST_LINE = 120
+LONGEST_TEXT = 600
 REDUCTION = re.compile(r"\b(?:max|min|sum|mean|norm)\((?:[^()]|\([^()]*\))*\)")
 KEEP_THE_AXIS = "A max or sum over an axis drops that axis; keepdims=True keeps it."
 INNER_AXES = (
@@ -36,14 +37,22 @@ HINTS = (
 )
 
 
-def describe(fn: Function, error: Exception) -> tuple[str, str]:
+def describe(fn: Function, error: BaseException) -> tuple[str, str]:
     """The exception, with the last line of the learner's source that led to it if there is one; and a hint or ""."""
-    text = f"{type(error).__name__}: {error}".strip()
+    text = _text(error)
     line = _line(fn, error)
     return (f"{text} in `{line}`" if line else text), _hint(text, f"{_source(fn)}\n{line}")
 
 
-def _line(fn: Function, error: Exception) -> str:
+def _text(error: BaseException) -> str:
+    try:
+        text = f"{type(error).__name__}: {error}".strip()
+    except Exception:  # its own __str__ raises
+        text = type(error).__name__
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
+
+
+def _line(fn: Function, error: BaseException) -> str:
     file = getattr(getattr(fn, "__code__", None), "co_filename", None)
     lines = [frame.line for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     line = (lines[-1] or "") if lines else ""
@@ -53,7 +62,7 @@ def _line(fn: Function, error: Exception) -> str:
 def _source(fn: Function) -> str:
     try:
         return inspect.getsource(fn)
-    except (OSError, TypeError):
+    except Exception:  # no file, no function, or a file that has changed since
         return ""
 
 
