@@ -46,6 +46,14 @@ def minilm():
     return load_minilm()
 
 
+def test_a_word_is_unknown_for_one_character_or_beyond_100_letters(minilm):
+    """What the chapter on BERT says of [UNK]."""
+    words = {"a" * 100: False, "a" * 101: True, "river☃bank": True, "zxqvj": False}
+    _, tokenizer = minilm
+    for word, unknown in words.items():
+        assert (tokenizer.encode(word, add_special_tokens=False).tokens == ["[UNK]"]) == unknown, word
+
+
 @pytest.mark.parametrize(("dtype", "atol"), [(torch.float32, 2e-5), (torch.float64, 1e-10)])
 @torch.no_grad()
 def test_equals_transformers_on_a_padded_batch(minilm, dtype, atol):
