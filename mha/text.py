@@ -8,23 +8,30 @@ import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from torch import Tensor
 
+from mha.validation import check_integer, check_texts
+
 __all__ = ["SPECIAL", "pack", "train_bpe", "train_wordpiece"]
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")  # ids 0 to 4, as BERT names them
+MOST_LETTERS = 1000  # that WordPiece knows by themselves
 
 
 def train_bpe(texts: Iterable[str], vocab_size: int) -> Tokenizer:
     """Byte-level byte-pair encoding, as GPT-2's: any text becomes tokens, and comes back as it was.
 
+    A text that holds "[SEP]" is text like any other: the special tokens are put in by id. The tokenizer's
+    `encode_special_tokens` says so, which a copy made by pickle or through a file has to be told again.
+
     Args:
         texts: to train on.  vocab_size: v, at least 261: the bytes and `SPECIAL`.
     Raises:
-        ValueError: vocab_size is too small.
+        TypeError: texts is one string, or vocab_size no integer.  ValueError: vocab_size is too small, or no text.
     Source: Sennrich et al. 2016; on bytes: Radford et al. 2019.
     """
     smallest = 256 + len(SPECIAL)
+    texts, vocab_size = check_texts("texts", texts), check_integer("vocab_size", vocab_size)
     if vocab_size < smallest:
-        raise ValueError(f"vocab_size must be at least {smallest}, the bytes and special tokens, got {vocab_size}")
+        raise ValueError(f"vocab_size ({vocab_size}) must be at least {smallest}, the bytes and special tokens")
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -35,6 +42,7 @@ def train_bpe(texts: Iterable[str], vocab_size: int) -> Tokenizer:
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.encode_special_tokens = True
     return tokenizer
 
 
@@ -42,18 +50,25 @@ def train_wordpiece(texts: Iterable[str], vocab_size: int) -> Tokenizer:
     """WordPiece, as BERT's: lower case, and "##" before a piece that continues a word.
 
     Args:
-        texts: to train on.  vocab_size: v, at least 6.
+        texts: to train on.  vocab_size: v, room for `SPECIAL` and the letters of the texts, alone and within a word.
     Raises:
-        ValueError: vocab_size is too small.
+        TypeError: texts is one string, or vocab_size no integer.  ValueError: vocab_size is too small, or no text.
     Source: Schuster and Nakajima 2012; Devlin et al. 2019.
     """
-    if vocab_size <= len(SPECIAL):
-        raise ValueError(f"vocab_size must be at least {len(SPECIAL) + 1}, got {vocab_size}")
-    texts, cutter = list(texts), _word_cutter(models.WordPiece(unk_token="[UNK]"))
+    texts, vocab_size = check_texts("texts", texts), check_integer("vocab_size", vocab_size)
+    cutter = _word_cutter(models.WordPiece(unk_token="[UNK]"))
     # The trainer numbers pieces such as "##a" in the order of a hash table, which differs from process to process, and
     # settles ties between merges by these numbers. As special tokens they keep the numbers of this list.
-    inside = sorted({f"##{letter}" for text in texts for word in _words(cutter, text) for letter in word[1:]})
-    trainer = trainers.WordPieceTrainer(vocab_size=vocab_size, special_tokens=[*SPECIAL, *inside], show_progress=False)
+    words = {word for text in texts for word in _words(cutter, text)}
+    inside = sorted({f"##{letter}" for word in words for letter in word[1:]})
+    smallest = len(SPECIAL) + len(inside) + min(len(set("".join(words))), MOST_LETTERS)
+    if vocab_size < smallest:
+        raise ValueError(
+            f"vocab_size ({vocab_size}) must be at least {smallest}, the special tokens and the letters of the texts"
+        )
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=vocab_size, special_tokens=[*SPECIAL, *inside], limit_alphabet=MOST_LETTERS, show_progress=False
+    )
     cutter.train_from_iterator(texts, trainer)
     tokenizer = _word_cutter(models.WordPiece(cutter.get_vocab(), unk_token="[UNK]"))
     tokenizer.add_special_tokens(list(SPECIAL))
@@ -77,16 +92,19 @@ def pack(tokenizer: Tokenizer, texts: Sequence[str], length: int) -> Tensor:
     """All texts in one row, [SEP] behind each, cut into pieces of equal length: nothing is padding.
 
     Args:
+        tokenizer: with a token [SEP].  texts: one or more.
         length: i, tokens a piece. What is left at the end is dropped.
     Returns:
         (n, i) int64.
     Raises:
-        ValueError: length is not positive, or the texts do not fill one piece.
+        TypeError: texts is one string, or length no integer.
+        ValueError: length is not positive, the texts do not fill one piece, or there is no [SEP].
     """
-    if length < 1:
-        raise ValueError(f"length must be positive, got {length}")
+    check_integer("length", length, at_least=1)
     end = tokenizer.token_to_id("[SEP]")
-    row = [token for encoding in tokenizer.encode_batch(list(texts)) for token in (*encoding.ids, end)]
+    if end is None:
+        raise ValueError("tokenizer must have a token [SEP], got none")
+    row = [token for encoding in tokenizer.encode_batch(check_texts("texts", texts)) for token in (*encoding.ids, end)]
     if len(row) < length:
         raise ValueError(f"texts must fill one piece of length ({length}), got {len(row)} tokens")
     return torch.tensor(row[: len(row) // length * length]).view(-1, length)

@@ -152,9 +152,9 @@ def test_bad_input_is_named(minilm):
         encoder(ids[:, :3], segment_ids=ids[:, :2])
     with pytest.raises(ValueError, match=r"key_mask must have shape \(1, 3\), got \(1, 2\)"):
         encoder(ids[:, :3], key_mask=torch.ones(1, 2, dtype=torch.bool))
-    with pytest.raises(TypeError, match=r"must be a list of strings, got the string 'one'"):
+    with pytest.raises(TypeError, match=r"sentences must be several texts, got one string: write \[text\]"):
         encode(tokenizer, "one")
-    with pytest.raises(ValueError, match="at least one, got none"):
+    with pytest.raises(ValueError, match="sentences must hold at least one text, got none"):
         encode(tokenizer, [])
     for options in ({"d_model": 0}, {"n_heads": 7}, {"dropout": 1.5}):
         with pytest.raises(ValueError, match=next(iter(options))):

@@ -1,13 +1,15 @@
 """Tokenizers trained here, text packed into pieces, and real prose to train them on."""
 
+import re
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, models
 
 from mha.tasks.prose import RUN, english_prose, paragraphs
 from mha.text import SPECIAL, pack, train_bpe, train_wordpiece
@@ -21,7 +23,15 @@ PROSE = [f"{verb}ing un{verb} {verb}er" for verb in VERBS]
 @settings(deadline=None)
 @given(st.text())
 def test_bytes_bring_back_any_text(text):
-    assert BPE.decode(BPE.encode(text).ids, skip_special_tokens=False) == text
+    assert BPE.decode(BPE.encode(text).ids) == text
+
+
+def test_bytes_bring_back_a_text_that_holds_a_special_token():
+    for text in ("write [SEP] between them", "a [MASK] hides it", "[CLS]", "[PAD][UNK]"):
+        ids = BPE.encode(text).ids
+        assert BPE.decode(ids) == text
+        assert min(ids) >= len(SPECIAL)
+    assert BPE.decode([*BPE.encode("The cat").ids, 3]) == "The cat"  # put in by id it is no text
 
 
 @pytest.mark.parametrize(("train", "size"), [("train_bpe", 290), ("train_wordpiece", 80)])
@@ -41,7 +51,7 @@ def test_frequent_words_become_one_token():
 def test_special_tokens_come_first(train, size):
     tokenizer = train(TEXTS, size)
     assert [tokenizer.token_to_id(name) for name in SPECIAL] == [0, 1, 2, 3, 4]
-    assert tokenizer.encode("the [MASK] sat").ids.count(4) == 1
+    assert tokenizer.encode("the [MASK] sat").ids.count(4) == (train is train_wordpiece)
 
 
 def test_wordpiece_marks_what_continues_a_word():
@@ -50,6 +60,15 @@ def test_wordpiece_marks_what_continues_a_word():
     assert tokens[0] == "the"
     assert "".join(tokens[1:]).replace("##", "") == "moga"
     assert all(token.startswith("##") for token in tokens[2:])
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.lists(st.text(min_size=1), min_size=1, max_size=5), st.integers(0, 30))
+def test_wordpiece_keeps_to_its_size_or_refuses_it(texts, more):
+    with pytest.raises(ValueError, match="must be at least") as refused:
+        train_wordpiece(texts, 0)
+    smallest = int(re.search(r"at least (\d+)", str(refused.value))[1])
+    assert smallest <= train_wordpiece(texts, smallest + more).get_vocab_size() <= smallest + more
 
 
 def test_pieces_hold_the_texts_in_order():
@@ -61,13 +80,22 @@ def test_pieces_hold_the_texts_in_order():
 
 
 def test_trouble_is_named():
-    with pytest.raises(ValueError, match="vocab_size must be at least 261, the bytes and special tokens, got 260"):
+    with pytest.raises(ValueError, match=r"vocab_size \(260\) must be at least 261, the bytes and special tokens"):
         train_bpe(TEXTS, 260)
-    with pytest.raises(ValueError, match="vocab_size must be at least 6, got 5"):
+    with pytest.raises(ValueError, match=r"vocab_size \(5\) must be at least \d+, the special tokens and the letters"):
         train_wordpiece(TEXTS, 5)
+    for call in (train_bpe, train_wordpiece, partial(pack, BPE)):
+        with pytest.raises(TypeError, match="texts must be several texts, got one string"):
+            call("one text", 300)
+        with pytest.raises(TypeError, match=r"must be an integer, got 300.0 \(float\)"):
+            call(TEXTS, 300.0)
+        with pytest.raises(ValueError, match="texts must hold at least one text, got none"):
+            call([], 300)
+    with pytest.raises(ValueError, match=r"tokenizer must have a token \[SEP\], got none"):
+        pack(Tokenizer(models.BPE()), TEXTS, 7)
     with pytest.raises(ValueError, match=r"must fill one piece of length \(900\), got \d+ tokens"):
         pack(BPE, TEXTS, 900)
-    with pytest.raises(ValueError, match="length must be positive, got 0"):
+    with pytest.raises(ValueError, match=r"length \(0\) must be at least 1"):
         pack(BPE, TEXTS, 0)
 
 

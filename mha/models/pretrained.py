@@ -14,6 +14,7 @@ from torch import Tensor
 from mha.checkpoint import load_weights
 from mha.masks import padding_mask
 from mha.models.bert import Encoder, EncoderConfig
+from mha.validation import check_texts
 
 __all__ = ["encode", "load_minilm"]
 
@@ -67,13 +68,10 @@ def encode(tokenizer: Tokenizer, sentences: list[str]) -> tuple[Tensor, Tensor]:
     Returns:
         token_ids (b, i) int64 and key_mask (b, i) bool, True = a real token; i is the longest sentence's length.
     Raises:
-        TypeError: sentences is one string.  ValueError: there is no sentence.
+        TypeError: sentences is one string, or holds something else.  ValueError: there is no sentence.
     """
-    if isinstance(sentences, str):
-        raise TypeError(f"sentences must be a list of strings, got the string {sentences!r}")
-    if not sentences:
-        raise ValueError("sentences must hold at least one, got none")
-    ids = [torch.tensor(encoding.ids) for encoding in tokenizer.encode_batch(sentences)]
+    sentences = check_texts("sentences", sentences)
+    ids = [torch.tensor(encoding.ids, dtype=torch.int64) for encoding in tokenizer.encode_batch(sentences)]
     lengths = torch.tensor([len(row) for row in ids])
     token_ids = torch.nn.utils.rnn.pad_sequence(ids, batch_first=True)  # [PAD] is token 0
     return token_ids, padding_mask(lengths)
