@@ -96,9 +96,41 @@ def test_each_piece_is_read_by_itself():
 
 
 def test_trouble_is_named():
-    with pytest.raises(ValueError, match=r"one row of order \(3\) ≥ 1 tokens or more, got shape \(2,\)"):
+    model = KneserNey(TEXT, 3, V)
+    for foreign in (V, -1, 10**6):  # each would be the number of another n-gram
+        for message, call in {
+            "tokens must be in 0 … 6, got": lambda foreign=foreign: model.probability([[0, 1]], [foreign]),
+            "contexts must be in 0 … 6, got": lambda foreign=foreign: model.probability([[foreign, 1]], [2]),
+            "context must be in 0 … 6, got": lambda foreign=foreign: model.distribution([foreign]),
+            "pieces must be in 0 … 6, got": lambda foreign=foreign: model.log2_probability([[0, foreign, 1]]),
+        }.items():
+            with pytest.raises(ValueError, match=message):
+                call()
+    for message, call in {
+        "tokens must be integers, got float64": lambda: model.probability([[0, 1]], [1.5]),
+        "contexts must be integers, got bool": lambda: model.probability([[True]], [1]),
+        "context must be integers, got float64": lambda: model.distribution([0.5]),
+        "pieces must be integers, got float64": lambda: model.log2_probability([[0.0, 1.0]]),
+        "order must be an integer, got 2.0": lambda: KneserNey(TEXT, 2.0, V),
+        "vocab_size must be an integer, got 7.0": lambda: KneserNey(TEXT, 2, 7.0),
+        "tokens must be integers, got float": lambda: KneserNey([0.5, 1.0], 2, V),
+        "counts must be integers, got float64": lambda: kneser_ney_discounts([1.0, 2.5]),
+    }.items():
+        with pytest.raises(TypeError, match=message):
+            call()
+    for message, call in {
+        r"contexts and tokens must have shapes \(n, c\) and \(n,\), got \(1, 2\) and \(2,\)": lambda: model.probability(
+            [[0, 1]], [1, 2]
+        ),
+        r"context must have shape \(c,\), got \(1, 2\)": lambda: model.distribution([[0, 1]]),
+        r"pieces must have shape \(n, i\) with i ≥ 2, got \(2, 1\)": lambda: model.log2_probability([[0], [1]]),
+        "counts must be 1 or more, got 0": lambda: kneser_ney_discounts([0, 1]),
+    }.items():
+        with pytest.raises(ValueError, match=message):
+            call()
+    with pytest.raises(ValueError, match=r"one row of order \(3\) tokens or more, got shape \(2,\)"):
         KneserNey([0, 1], 3, V)
-    with pytest.raises(ValueError, match=r"order \(0\)"):
+    with pytest.raises(ValueError, match=r"order \(0\) must be at least 1"):
         KneserNey(TEXT, 0, V)
     with pytest.raises(ValueError, match=r"tokens must be in 0 … 3, got 0 to 4"):
         KneserNey(TEXT, 2, 4)

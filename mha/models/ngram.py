@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mha.validation import check_integer
+
 __all__ = ["KneserNey", "kneser_ney_discounts"]
 
 Integers = NDArray[np.int64]
@@ -19,9 +21,16 @@ def kneser_ney_discounts(counts: ArrayLike) -> tuple[float, float, float]:
     c(n) is how many of the counts are n, and Y = c(1) / (c(1) + 2 c(2)). Where one of c(1) … c(4) is 0, or a discount
     leaves [0, n], all three are 0.5, 1 and 1.5, as in KenLM.
 
+    Args:
+        counts: integers of 1 or more, any shape.
+    Raises:
+        TypeError: they are not integers.  ValueError: one is below 1.
     Source: Chen and Goodman 1999, eq. 26; the fallback: Heafield et al. 2013.
     """
-    c = [int((np.asarray(counts) == n).sum()) for n in range(1, 5)]
+    numbers = _integers("counts", counts)
+    if numbers.size and numbers.min() < 1:
+        raise ValueError(f"counts must be 1 or more, got {numbers.min()}")
+    c = [int((numbers == n).sum()) for n in range(1, 5)]
     if min(c) == 0:
         return FALLBACK
     y = c[0] / (c[0] + 2 * c[1])
@@ -49,17 +58,19 @@ class KneserNey:
     Args:
         tokens: (n,) integers, the text as one row.  order: length of the longest n-gram.  vocab_size: v.
     Raises:
+        TypeError: tokens, order or vocab_size are not integers.
         ValueError: order is not positive, the text is shorter than it, a token is outside the vocabulary, or n-grams of
             this order cannot be numbered in 63 bits.
     Source: Chen and Goodman 1999, section 4.1 ("modified Kneser-Ney"), with discounts of each order by its own counts.
     """
 
     def __init__(self, tokens: ArrayLike, order: int, vocab_size: int) -> None:
-        row = np.asarray(tokens, dtype=np.int64)
-        if order < 1 or row.ndim != 1 or len(row) < order:
-            raise ValueError(f"tokens must be one row of order ({order}) ≥ 1 tokens or more, got shape {row.shape}")
-        if row.min() < 0 or row.max() >= vocab_size:
-            raise ValueError(f"tokens must be in 0 … {vocab_size - 1}, got {row.min()} to {row.max()}")
+        order = check_integer("order", order, at_least=1)
+        vocab_size = check_integer("vocab_size", vocab_size, at_least=1)
+        row = _integers("tokens", tokens)
+        if row.ndim != 1 or len(row) < order:
+            raise ValueError(f"tokens must be one row of order ({order}) tokens or more, got shape {row.shape}")
+        _check_vocabulary("tokens", row, vocab_size)
         if vocab_size**order >= 2**63:
             raise ValueError(f"vocab_size ({vocab_size}) to the power of order ({order}) must be below 2^63")
         self.order, self.vocab_size = order, vocab_size
@@ -76,8 +87,15 @@ class KneserNey:
             tokens: (n,) integers.
         Returns:
             (n,).
+        Raises:
+            TypeError: they are not integers.  ValueError: shapes that do not fit, or tokens outside the vocabulary.
         """
-        past, next_ = np.asarray(contexts, dtype=np.int64), np.asarray(tokens, dtype=np.int64)
+        past, next_ = _integers("contexts", contexts), _integers("tokens", tokens)
+        if next_.ndim != 1 or past.ndim != 2 or len(past) != len(next_):
+            shapes = f"{past.shape} and {next_.shape}"
+            raise ValueError(f"contexts and tokens must have shapes (n, c) and (n,), got {shapes}")
+        _check_vocabulary("contexts", past, self.vocab_size)
+        _check_vocabulary("tokens", next_, self.vocab_size)
         p = np.full(len(next_), 1.0 / self.vocab_size)
         for n, order in enumerate(self._orders[: past.shape[1] + 1]):
             context = self._code(past[:, past.shape[1] - n :])
@@ -88,13 +106,24 @@ class KneserNey:
         return p
 
     def distribution(self, context: ArrayLike) -> NDArray[np.float64]:
-        """p of every token (v,) behind one context (c,)."""
-        contexts = np.tile(np.asarray(context, dtype=np.int64), (self.vocab_size, 1))
-        return self.probability(contexts, np.arange(self.vocab_size))
+        """p of every token (v,) behind one context (c,). Raises TypeError and ValueError as `probability` does."""
+        row = _integers("context", context)
+        if row.ndim != 1:
+            raise ValueError(f"context must have shape (c,), got {row.shape}")
+        _check_vocabulary("context", row, self.vocab_size)
+        return self.probability(np.tile(row, (self.vocab_size, 1)), np.arange(self.vocab_size))
 
     def log2_probability(self, pieces: ArrayLike) -> NDArray[np.float64]:
-        """Log to base 2 of each token's probability but the first's, (n, i) -> (n, i - 1), from its own piece alone."""
-        rows = np.asarray(pieces, dtype=np.int64)
+        """Log to base 2 of each token's probability but the first's, (n, i) -> (n, i - 1), from its own piece alone.
+
+        Raises:
+            TypeError: pieces are not integers.
+            ValueError: they have another shape, fewer than 2 columns, or tokens outside the vocabulary.
+        """
+        rows = _integers("pieces", pieces)
+        if rows.ndim != 2 or rows.shape[1] < 2:
+            raise ValueError(f"pieces must have shape (n, i) with i ≥ 2, got {rows.shape}")
+        _check_vocabulary("pieces", rows, self.vocab_size)
         columns = [
             self.probability(rows[:, max(0, end - self.order + 1) : end], rows[:, end])
             for end in range(1, rows.shape[1])
@@ -120,3 +149,15 @@ def _find(ordered: Integers, wanted: Integers) -> tuple[Integers, NDArray[Any]]:
     """Where each wanted number stands among the ordered ones, and whether it does."""
     at = np.minimum(np.searchsorted(ordered, wanted), len(ordered) - 1)
     return at, ordered[at] == wanted
+
+
+def _integers(name: str, values: ArrayLike) -> Integers:
+    array = np.asarray(values)
+    if array.size and not np.issubdtype(array.dtype, np.integer):
+        raise TypeError(f"{name} must be integers, got {array.dtype}")
+    return array.astype(np.int64)
+
+
+def _check_vocabulary(name: str, tokens: Integers, vocab_size: int) -> None:
+    if tokens.size and (tokens.min() < 0 or tokens.max() >= vocab_size):
+        raise ValueError(f"{name} must be in 0 … {vocab_size - 1}, got {tokens.min()} to {tokens.max()}")
