@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from functools import partial
 
 import pytest
 import torch
@@ -109,5 +110,22 @@ def test_the_alphabet_comes_back_and_says_what_it_lacks():
 
 def test_bad_input_is_named_and_prefixes_are_plain():
     assert prefix("date", "fr") == "date fr: "
-    with pytest.raises(ValueError, match="kind must be one of date, amount, price, place, got 'time'"):
-        task_pairs("time", "fr")
+    letters = Alphabet(["ab"], n_sentinels=1)
+    for call in (partial(task_pairs, "time"), partial(prefix, "time"), partial(answer, "time", "DE")):
+        with pytest.raises(ValueError, match="kind must be one of 'date', 'amount', 'price', 'place', got 'time'"):
+            call("fr")
+    for call in (partial(task_pairs, "place"), partial(answer, "place", "DE")):
+        for language in ("xx", "no-such", ""):
+            with pytest.raises(ValueError, match=f"language must be one that CLDR knows, .*, got '{language}'"):
+                call(language)
+    with pytest.raises(TypeError, match="texts must be several texts, got one string"):
+        Alphabet("ab")
+    with pytest.raises(ValueError, match=r"n_sentinels \(-1\) must be at least 0"):
+        Alphabet(["ab"], n_sentinels=-1)
+    for n in (-1, len(letters)):  # -1 would be the last character
+        with pytest.raises(ValueError, match=rf"ids \({n}\) must be between 0 and {len(letters) - 1}"):
+            letters.decode([n])
+        with pytest.raises(ValueError, match=rf"rows \({n}\) must be between 0 and {len(letters) - 1}"):
+            letters.batch([[n]])
+    with pytest.raises(TypeError, match=r"rows must be an integer, got 2.5"):
+        letters.batch([[2.5]])

@@ -134,6 +134,8 @@ def test_compiled_functions_are_there():
 
 
 def test_a_package_that_is_not_there_is_named():
-    for name in ("not_there", "ast"):  # a module alone is no package
+    for name in ("not_there", "ast", "", ".scipy"):  # a module alone is no package
         with pytest.raises(ModuleNotFoundError, match=f"{name} is not an installed package: pip install"):
             list(docstrings(name))
+    with pytest.raises(TypeError, match="package must be the name of one package, got list"):
+        list(docstrings(["scipy"]))

@@ -46,7 +46,15 @@ def test_chance_comes_from_the_generator_alone():
 
 
 def test_trouble_is_named():
-    with pytest.raises(ValueError, match=r"rate must be in \(0, 1\], got 0.0"):
+    with pytest.raises(ValueError, match=r"rate \(0.0\) must be above 0 and at most 1"):
         masked(rate=0.0)
-    with pytest.raises(ValueError, match=r"first_id \(7\) must be in 0 … vocab_size - 1 \(6\)"):
-        mask_tokens(torch.zeros(2, 3), torch.Generator(), mask_id=0, vocab_size=7, first_id=7)
+    ids, usual = torch.zeros(2, 3, dtype=torch.int64), {"mask_id": 0, "vocab_size": 7}
+    for token_ids, options, error, message in [
+        (ids, {"first_id": 7}, ValueError, r"first_id \(7\) must be between 0 and 6"),
+        (ids, {"mask_id": 7}, ValueError, r"mask_id \(7\) must be between 0 and 6"),
+        (ids, {"vocab_size": 7.0}, TypeError, r"vocab_size must be an integer, got 7.0"),
+        (ids + 7, {}, ValueError, "token_ids must lie between 0 and 6, got 7 to 7"),
+        (ids.float(), {}, TypeError, "token_ids must be int64 or int32, got torch.float32"),
+    ]:
+        with pytest.raises(error, match=message):
+            mask_tokens(token_ids, torch.Generator(), **usual | options)

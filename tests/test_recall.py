@@ -85,8 +85,8 @@ def test_chance_comes_from_the_generator_alone():
 @pytest.mark.parametrize(
     ("numbers", "message"),
     [
-        ({"n_items": 0}, r"n_items must be positive, got 0"),
-        ({"n_items": 2, "n_symbols": -1}, r"n_symbols must be positive, got -1"),
+        ({"n_items": 0}, r"n_items \(0\) must be at least 1"),
+        ({"n_items": 2, "n_symbols": -1}, r"n_symbols \(-1\) must be at least 1"),
         ({"n_items": 2, "n_queries": 3}, r"n_queries \(3\) must be at most n_items \(2\)"),
         ({"n_items": 5, "n_keys": 3}, r"n_items at most n_keys \(3\)"),
     ],
@@ -97,7 +97,11 @@ def test_impossible_tasks_are_refused(numbers, message):
 
 
 def test_impossible_samples_are_refused():
-    with pytest.raises(ValueError, match=r"batch \(0\) must be positive"):
+    with pytest.raises(TypeError, match=r"n_keys must be an integer, got 16.0"):
+        Recall(n_items=2, n_keys=16.0)
+    with pytest.raises(TypeError, match=r"distance must be an integer, got 3.0"):
+        Recall(n_items=2).sample(1, 3.0, torch.Generator())
+    with pytest.raises(ValueError, match=r"batch \(0\) must be at least 1"):
         Recall(n_items=2).sample(0, 3, torch.Generator())
-    with pytest.raises(ValueError, match=r"distance \(-1\) 0 or more"):
+    with pytest.raises(ValueError, match=r"distance \(-1\) must be at least 0"):
         Recall(n_items=2).sample(3, -1, torch.Generator())

@@ -78,6 +78,12 @@ def test_at_most_keeps_the_first():
     items = [Item(str(n), AREAS[n % 3 % 2], "module") for n in range(9)]
     assert at_most(2, items) == [items[0], items[1], items[2], items[4]]
     assert at_most(2, items, of="module") == items[:2]
+    with pytest.raises(TypeError, match=r"limit must be an integer, got 2.5"):
+        at_most(2.5, items)
+    with pytest.raises(ValueError, match="of must be one of 'area', 'module', got 'text'"):
+        at_most(2, items, of="text")
+    with pytest.raises(TypeError, match="seed must be an integer, got None"):
+        split_by_module(items, None)
 
 
 def test_the_beginning_of_a_docstring():

@@ -102,11 +102,31 @@ def test_it_depends_on_the_generator_alone_and_leaves_the_text():
 
 
 def test_bad_input_is_named():
-    with pytest.raises(ValueError, match="length must be at least 2, got 1"):
+    with pytest.raises(ValueError, match=r"length \(1\) must be at least 2"):
         noise_mask(1, generator(0))
-    for options in ({"share": 0.0}, {"share": 1.0}, {"mean_span": 0.5}):
-        with pytest.raises(ValueError, match=r"share \(.*\) must be between 0 and 1, and mean_span \(.*\) at least 1"):
+    for options, message in [
+        ({"share": 0.0}, r"share \(0.0\) must be above 0 and below 1"),
+        ({"share": 1.0}, r"share \(1.0\) must be above 0 and below 1"),
+        ({"mean_span": 0.5}, r"mean_span \(0.5\) must be at least 1"),
+        ({"mean_span": float("nan")}, r"mean_span \(nan\) must be at least 1"),
+    ]:
+        with pytest.raises(ValueError, match=message):
             noise_mask(10, generator(0), **options)
+    for call, message in [
+        (lambda: noise_mask(10.0, generator(0)), "length must be an integer, got 10.0"),
+        (lambda: split_at_spans([1.5, 2, 3], [True, False, False], SENTINELS), "token_ids must be an integer, got 1.5"),
+        (lambda: split_at_spans([1, 2, 3], [0.3, 0, 0], SENTINELS), "is_noise must hold booleans"),
+    ]:
+        with pytest.raises(TypeError, match=message):
+            call()
+    with pytest.raises(ValueError, match="token_ids must be 2 or more, got 1"):
+        corrupt_spans([1], SENTINELS, generator(0))
+    with pytest.raises(ValueError, match=r"sentinels must all differ, got \[9, 9\]"):
+        split_at_spans([1, 2, 3], [True, False, False], [9, 9])
+    tensors = torch.tensor([1, 2, 3]), torch.tensor([True, False, False])
+    with pytest.raises(ValueError, match=r"sentinels must not occur in token_ids, got \[2\] there"):
+        split_at_spans(*tensors, torch.tensor([2, 9]))
+    assert split_at_spans(*tensors, torch.tensor([8, 9])) == ([8, 2, 3], [8, 1, 9])
     with pytest.raises(ValueError, match="is_noise must have a boolean for each of 3 token_ids, got 2"):
         split_at_spans([1, 2, 3], [True, False], SENTINELS)
     with pytest.raises(ValueError, match="sentinels must be more than the spans, got 1"):

@@ -21,12 +21,14 @@ from functools import cache
 from typing import NamedTuple
 
 import torch
-from babel import Locale
+from babel import Locale, UnknownLocaleError
 from babel.core import get_global
 from babel.dates import format_date
 from babel.numbers import format_currency
 from babel.units import format_unit
 from torch import Tensor
+
+from mha.validation import check_choice, check_integer, check_texts
 
 __all__ = [
     "KINDS",
@@ -65,7 +67,8 @@ class Pair(NamedTuple):
 
 
 def prefix(kind: str, language: str) -> str:
-    """What stands before a source: "date fr: "."""
+    """What stands before a source: "date fr: ". Raises ValueError where kind is none of `KINDS`."""
+    check_choice("kind", kind, KINDS)
     return f"{kind} {language}: "
 
 
@@ -78,11 +81,11 @@ def task_pairs(kind: str, language: str) -> tuple[tuple[Pair, ...], tuple[Pair, 
     Returns:
         (training, test); the module says what a test pair asks for. The same sources in every language.
     Raises:
-        ValueError: kind is unknown.
+        ValueError: kind or language is unknown.
         RuntimeError: the installed Babel brings another version of CLDR.
     """
-    if kind not in KINDS:
-        raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
+    check_choice("kind", kind, KINDS)
+    _locale(language)
     if get_global("cldr")["version"] != CLDR_VERSION:
         raise RuntimeError(f"CLDR must be of version {CLDR_VERSION} (babel==2.18.0), got {get_global('cldr')}")
     parts: dict[bool, list[Pair]] = {False: [], True: []}
@@ -108,7 +111,12 @@ def answer(kind: str, item: date | tuple[int, str] | str, language: str | None) 
 
     Args:
         kind: one of `KINDS`.  item: a date, a (number, CLDR unit), a (number, currency's code) or a territory's code.
+    Raises:
+        ValueError: kind or language is unknown.
     """
+    check_choice("kind", kind, KINDS)
+    if language is not None:
+        _locale(language)
     if isinstance(item, date):
         text = item.isoformat() if language is None else format_date(item, "long", locale=language)
     elif isinstance(item, tuple) and kind == "price":
@@ -139,13 +147,15 @@ class Alphabet:
 
     Args:
         texts: whose characters there are.  n_sentinels: how many sentinels.
+    Raises:
+        TypeError: texts is one string, or n_sentinels no integer.  ValueError: no text, or n_sentinels is negative.
     """
 
     pad_id, end_id = 0, 1
 
     def __init__(self, texts: Iterable[str], n_sentinels: int = 8) -> None:
-        self.sentinels = tuple(range(2, 2 + n_sentinels))
-        self.characters = "".join(sorted({character for text in texts for character in text}))
+        self.sentinels = tuple(range(2, 2 + check_integer("n_sentinels", n_sentinels, at_least=0)))
+        self.characters = "".join(sorted({character for text in check_texts("texts", texts) for character in text}))
         self._ids = {character: n for n, character in enumerate(self.characters, 2 + n_sentinels)}
 
     def __len__(self) -> int:
@@ -159,16 +169,29 @@ class Alphabet:
         return [self._ids[character] for character in text]
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Up to the end token; sentinels as ⟨0⟩, ⟨1⟩ …; padding is left out."""
+        """Up to the end token; sentinels as ⟨0⟩, ⟨1⟩ …; padding is left out. Raises as `check_integer` does."""
         first = 2 + len(self.sentinels)
-        ids = list(ids)
+        ids = [check_integer("ids", n, at_least=0, at_most=len(self) - 1) for n in ids]
         ids = ids[: ids.index(self.end_id)] if self.end_id in ids else ids
         return "".join(self.characters[n - first] if n >= first else f"⟨{n - 2}⟩" for n in ids if n != self.pad_id)
 
     def batch(self, rows: Sequence[Sequence[int]], padding: int = 0) -> Tensor:
-        """(b, i) int64: the rows, the end token behind each, then padding (-100 for targets, which a loss ignores)."""
-        ended = [torch.tensor([*row, self.end_id]) for row in rows]
+        """(b, i) int64: the rows, the end token behind each, then padding (-100 for targets, which a loss ignores).
+
+        Raises:
+            TypeError, ValueError: an id is no integer, or none of the alphabet.
+        """
+        top = len(self) - 1
+        checked = [[check_integer("rows", n, at_least=0, at_most=top) for n in row] for row in rows]
+        ended = [torch.tensor([*row, self.end_id]) for row in checked]
         return torch.nn.utils.rnn.pad_sequence(ended, batch_first=True, padding_value=padding)
+
+
+def _locale(language: str) -> Locale:
+    try:
+        return Locale.parse(language)
+    except (UnknownLocaleError, ValueError, TypeError) as error:
+        raise ValueError(f"language must be one that CLDR knows, such as {LANGUAGES}, got {language!r}") from error
 
 
 def _items(kind: str) -> list[date] | list[tuple[int, str]] | list[str]:

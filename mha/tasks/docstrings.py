@@ -27,8 +27,10 @@ def docstrings(package: str) -> Iterator[tuple[str, str]]:
         (dotted name of the module that holds it, the docstring without its indentation): modules by path, within one
         in the order of the source.
     Raises:
-        ModuleNotFoundError: the package is not installed.
+        TypeError: package is no string.  ModuleNotFoundError: the package is not installed.
     """
+    if not isinstance(package, str):
+        raise TypeError(f"package must be the name of one package, got {type(package).__name__}")
     folder = _folder(package)
     paths = [path.relative_to(folder.parent) for path in folder.rglob("*.py")]
     for path in sorted(paths, key=lambda path: path.parts):
@@ -38,7 +40,7 @@ def docstrings(package: str) -> Iterator[tuple[str, str]]:
 
 
 def _folder(package: str) -> Path:
-    spec = importlib.util.find_spec(package)
+    spec = importlib.util.find_spec(package) if package.strip(".") == package != "" else None
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError(f"{package} is not an installed package: pip install -r requirements.txt")
     return Path(spec.submodule_search_locations[0])

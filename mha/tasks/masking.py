@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from mha.validation import check_ids, check_integer, check_number
+
 __all__ = ["mask_tokens"]
 
 
@@ -27,13 +29,15 @@ def mask_tokens(
     Returns:
         inputs (b, i), and which tokens to predict, bool (b, i). token_ids stays as it is.
     Raises:
-        ValueError: rate is not in (0, 1], or first_id not in 0 … vocab_size - 1.
+        TypeError: ids are not integers, or rate is no number.
+        ValueError: rate is not in (0, 1], or an id not in 0 … vocab_size - 1.
     Source: Devlin et al. 2019, section 3.1, task 1.
     """
-    if not 0.0 < rate <= 1.0:
-        raise ValueError(f"rate must be in (0, 1], got {rate}")
-    if not 0 <= first_id < vocab_size:
-        raise ValueError(f"first_id ({first_id}) must be in 0 … vocab_size - 1 ({vocab_size - 1})")
+    check_number("rate", rate, above=0, at_most=1)
+    check_integer("vocab_size", vocab_size, at_least=1)
+    check_integer("first_id", first_id, at_least=0, at_most=vocab_size - 1)
+    check_integer("mask_id", mask_id, at_least=0, at_most=vocab_size - 1)
+    check_ids("token_ids", token_ids, vocab_size)
     chosen, kind = torch.rand(2, *token_ids.shape, generator=generator)
     random_ids = torch.randint(first_id, vocab_size, token_ids.shape, generator=generator)
     predicted = (chosen < rate) & (token_ids >= first_id)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from mha.validation import check_integer
+
 __all__ = ["IGNORED", "Recall"]
 
 IGNORED = -100  # the target where nothing is asked, as `torch.nn.functional.cross_entropy` takes it
@@ -24,7 +26,8 @@ class Recall:
         n_items: items at the start.  n_queries: queries at the end.
         n_symbols: kinds of payload.  n_keys: kinds of key.
     Raises:
-        ValueError: a number is not positive, or there are more items than keys or more queries than items.
+        TypeError: a number is no integer.
+        ValueError: one is not positive, or there are more items than keys or more queries than items.
     Source: the task of Arora et al. 2024, "multi-query associative recall", with key and payload in one token.
     """
 
@@ -35,8 +38,7 @@ class Recall:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            if getattr(self, field.name) < 1:
-                raise ValueError(f"{field.name} must be positive, got {getattr(self, field.name)}")
+            check_integer(field.name, getattr(self, field.name), at_least=1)
         if not self.n_queries <= self.n_items <= self.n_keys:
             raise ValueError(
                 f"n_queries ({self.n_queries}) must be at most n_items ({self.n_items}), "
@@ -61,10 +63,10 @@ class Recall:
             tokens (b, t, 2), the fields payload and key, below `vocab_size`; targets (b, t), the payload at a query
             and `IGNORED` elsewhere; t = n_items + distance + n_queries.
         Raises:
-            ValueError: batch is not positive or distance is negative.
+            TypeError: batch or distance is no integer.  ValueError: batch is not positive or distance is negative.
         """
-        if batch < 1 or distance < 0:
-            raise ValueError(f"batch ({batch}) must be positive and distance ({distance}) 0 or more")
+        check_integer("batch", batch, at_least=1)
+        check_integer("distance", distance, at_least=0)
         no_payload, first_key, no_key = self.n_symbols, self.n_symbols + 1, self.vocab_size - 1
         payloads = torch.randint(self.n_symbols, (batch, self.n_items + distance), generator=generator)
         keys = first_key + self._distinct(batch, self.n_keys, self.n_items, generator)

@@ -16,6 +16,7 @@ from functools import cache
 from sklearn.feature_extraction.text import CountVectorizer
 
 from mha.tasks.docstrings import docstrings
+from mha.validation import check_choice, check_integer
 
 __all__ = ["AREAS", "Item", "at_most", "beginning", "scipy_areas", "split_by_module"]
 
@@ -78,7 +79,13 @@ def beginning(docstring: str) -> str:
 
 
 def at_most(limit: int, items: Sequence[Item], *, of: str = "area") -> list[Item]:
-    """The first items, no more than `limit` of each area (or of each module)."""
+    """The first items, no more than `limit` of each area (or of each module).
+
+    Raises:
+        TypeError: limit is no integer.  ValueError: limit is negative, or of is neither "area" nor "module".
+    """
+    check_integer("limit", limit, at_least=0)
+    check_choice("of", of, ("area", "module"))
     seen: Counter[str] = Counter()
     kept = []
     for item in items:
@@ -93,7 +100,10 @@ def split_by_module(items: Sequence[Item], seed: int) -> tuple[list[Item], list[
 
     Args:
         items: as `scipy_areas` gives them.  seed: chooses the modules, and the order of both lists.
+    Raises:
+        TypeError: seed is no integer.
     """
+    check_integer("seed", seed)
     draw = random.Random(seed)
     tested: set[str] = set()
     for area in sorted({item.area for item in items}):

@@ -8,6 +8,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from mha.validation import check_integer, check_number
+
 __all__ = ["corrupt_spans", "noise_mask", "split_at_spans"]
 
 
@@ -27,9 +29,11 @@ def corrupt_spans(
     Returns:
         source and target, as `split_at_spans` makes them.
     Raises:
-        ValueError: as `noise_mask` and `split_at_spans` do.
+        TypeError, ValueError: as `noise_mask` and `split_at_spans` do.
     Source: Raffel et al. 2020, sections 3.1.4 and 3.3.4, with the share and the length that they settle on.
     """
+    if len(token_ids) < 2:
+        raise ValueError(f"token_ids must be 2 or more, got {len(token_ids)}")
     return split_at_spans(token_ids, noise_mask(len(token_ids), generator, share=share, mean_span=mean_span), sentinels)
 
 
@@ -46,14 +50,14 @@ def noise_mask(length: int, generator: torch.Generator, *, share: float = 0.15, 
     Returns:
         (i,) bool, True = taken out.
     Raises:
-        ValueError: length, share or mean_span leaves its range.
+        TypeError: length is no integer, or share or mean_span no number.
+        ValueError: one leaves its range.
     Source: Raffel et al. 2020, section 3.3.4. In their code a text begins with a kept token and ends with a span, since
         it is a piece of a longer one; here a span may stand at either end or at neither.
     """
-    if length < 2:
-        raise ValueError(f"length must be at least 2, got {length}")
-    if not 0.0 < share < 1.0 or mean_span < 1.0:
-        raise ValueError(f"share ({share}) must be between 0 and 1, and mean_span ({mean_span}) at least 1")
+    check_integer("length", length, at_least=2)
+    check_number("share", share, above=0, below=1)
+    check_number("mean_span", mean_span, at_least=1)
     n_noise = min(max(round(share * length), 1), length - 1)
     n_spans = min(max(round(n_noise / mean_span), 1), length - n_noise + 1)
     spans = _composition(n_noise, n_spans, generator)
@@ -73,9 +77,17 @@ def split_at_spans(
     Returns:
         source and target.
     Raises:
-        ValueError: the lengths differ, there are no more sentinels than spans, or a sentinel occurs in the text.
+        TypeError: a token or sentinel is no integer, or is_noise holds something else than booleans.
+        ValueError: the lengths differ, there are no more sentinels than spans, a sentinel is there twice or occurs in
+            the text.
     Source: Raffel et al. 2020, figure 2.
     """
+    token_ids, sentinels = _integers("token_ids", token_ids), _integers("sentinels", sentinels)
+    is_noise = is_noise.tolist() if isinstance(is_noise, Tensor) else is_noise
+    if not all(isinstance(noise, bool) for noise in is_noise):
+        raise TypeError("is_noise must hold booleans, True = taken out")
+    if len(set(sentinels)) != len(sentinels):
+        raise ValueError(f"sentinels must all differ, got {sentinels}")
     if len(token_ids) != len(is_noise):
         raise ValueError(f"is_noise must have a boolean for each of {len(token_ids)} token_ids, got {len(is_noise)}")
     if set(sentinels) & set(token_ids):
@@ -91,7 +103,7 @@ def split_at_spans(
             target.append(sentinels[n_spans])
             n_spans += 1
         (target if noise else source).append(token)
-        before = bool(noise)
+        before = noise
     return source, [*target, sentinels[n_spans]]
 
 
@@ -100,3 +112,7 @@ def _composition(total: int, parts: int, generator: torch.Generator) -> list[int
     cuts = torch.randperm(total - 1, generator=generator)[: parts - 1].sort().values + 1
     edges = [0, *cuts.tolist(), total]
     return [stop - start for start, stop in pairwise(edges)]
+
+
+def _integers(name: str, values: Sequence[int] | Tensor) -> list[int]:
+    return [check_integer(name, n) for n in (values.tolist() if isinstance(values, Tensor) else values)]
