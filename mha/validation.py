@@ -197,6 +197,7 @@ def check_config(config: Any) -> None:
     Args:
         config: a dataclass of numbers, among them d_model, n_heads and dropout.
     Raises:
+        TypeError: a size is no integer, or dropout or an epsilon no number.
         ValueError: a size is not positive, n_heads does not divide d_model, or dropout leaves [0, 1).
     """
     check_sizes(config)
@@ -208,16 +209,19 @@ def check_sizes(config: Any) -> None:
     """Refuse sizes that no model can have.
 
     Args:
-        config: a dataclass of numbers, among them dropout.
+        config: a dataclass of sizes, which are the fields of type int, and of numbers above 0; dropout may be 0.
     Raises:
-        ValueError: a size is not positive, or dropout leaves [0, 1).
+        TypeError: a size is no integer, or another field no number.
+        ValueError: one is not positive, or dropout leaves [0, 1).
     """
     for field in fields(config):
         value = getattr(config, field.name)
-        if field.name != "dropout" and not value > 0:
-            raise ValueError(f"{field.name} must be positive, got {value}")
-    if not 0.0 <= config.dropout < 1.0:
-        raise ValueError(f"dropout must be in [0, 1), got {config.dropout}")
+        if field.name == "dropout":
+            check_number(field.name, value, at_least=0, below=1)
+        elif field.type in (int, "int"):  # a word where annotations are not evaluated
+            check_integer(field.name, value, at_least=1)
+        else:
+            check_number(field.name, value, above=0)
 
 
 def check_ids(name: str, ids: Tensor, size: int | None = None) -> None:

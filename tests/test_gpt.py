@@ -153,5 +153,5 @@ def test_trouble_is_named():
         model(token_ids(), caches=model.new_caches(B, MAX)[:2])
     with pytest.raises(ValueError, match=r"d_model \(10\) must be divisible by n_heads \(3\)"):
         GPTConfig(d_model=10, n_heads=3)
-    with pytest.raises(ValueError, match=r"n_layers must be positive, got 0"):
+    with pytest.raises(ValueError, match=r"n_layers \(0\) must be at least 1"):
         GPTConfig(n_layers=0)

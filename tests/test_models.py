@@ -8,6 +8,7 @@ from torch import nn
 from torch.func import functional_call, grad, vmap
 from torch.testing import assert_close
 
+from mha.generate import beam_search, generate
 from mha.models.bert import Encoder, EncoderConfig, MaskedLM
 from mha.models.gpt import GPT, GPTConfig
 from mha.models.relative import RelativeAttention
@@ -165,3 +166,35 @@ def test_padding_in_front_changes_nothing_step_by_step_with_caches():
     got = torch.cat(steps, dim=1)
     for n, start in enumerate([0, 2, 4]):
         assert_close(got[n, start:], model(ids[n : n + 1, start:])[0], atol=1e-12, rtol=0)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["gpt", "t5"])
+def test_under_autocast_a_cache_changes_nothing_but_the_time(name):
+    model = Call(name).eval().model
+    with torch.autocast("cpu", torch.bfloat16):
+        writer = model if name == "gpt" else model.decoder_for(model.encode(inputs()[0]))
+        caches, start = writer.new_caches(B, I), inputs()[0]
+        got = torch.cat([writer(piece, caches=caches) for piece in start.split([3, 1, 3], dim=1)], dim=1)
+        want = writer(start)
+        assert (got.float() - want.float()).norm() < 0.02 * want.float().norm()
+        assert generate(writer, start[:, :2], 5).shape == (B, 7)
+        assert beam_search(writer, start[:1, :2], 5, n_beams=B)[1].dtype == torch.float32
+
+
+@pytest.mark.parametrize("make", [GPTConfig, EncoderConfig, T5Config, XLNetConfig])
+def test_sizes_are_integers_and_the_rest_numbers(make):
+    for options, error, message in [
+        ({"n_layers": 2.0}, TypeError, r"n_layers must be an integer, got 2.0 \(float\)"),
+        ({"d_model": "64"}, TypeError, r"d_model must be an integer, got '64' \(str\)"),
+        ({"vocab_size": True}, TypeError, "vocab_size must be an integer, got True"),
+        ({"d_ff": -1}, ValueError, r"d_ff \(-1\) must be at least 1"),
+        ({"dropout": 1.0}, ValueError, r"dropout \(1.0\) must be at least 0 and below 1"),
+        ({"dropout": float("nan")}, ValueError, r"dropout \(nan\) must be"),
+        ({"dropout": None}, TypeError, "dropout must be a number, got None"),
+    ]:
+        with pytest.raises(error, match=message):
+            make(**options)
+    eps = "norm_eps" if make is T5Config else "layer_norm_eps"
+    with pytest.raises(ValueError, match=rf"{eps} \(0.0\) must be above 0"):
+        make(**{eps: 0.0})

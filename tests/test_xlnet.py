@@ -259,7 +259,7 @@ def test_trouble_is_named():
         r"key_mask must have shape \(3, 13\), got \(1, 13\)": lambda: model(ids, key_mask=KEY_MASK[:1]),
         r"segment_ids must have shape \(3, 13\)": lambda: model(ids, segment_ids=SEGMENTS[0]),
         r"d_model \(21\) must be even": lambda: XLNetConfig(d_model=21, n_heads=3),
-        r"n_layers must be positive, got 0": lambda: XLNetConfig(n_layers=0),
+        r"n_layers \(0\) must be at least 1": lambda: XLNetConfig(n_layers=0),
     }.items():
         with pytest.raises(ValueError, match=message):
             call()

@@ -26,6 +26,7 @@ class EncoderConfig:
     """Sizes of an `Encoder`; the defaults are those of all-MiniLM-L6-v2.
 
     Raises:
+        TypeError: a size is no integer, or another field no number.
         ValueError: a size is not positive, n_heads does not divide d_model, or dropout leaves [0, 1).
     """
 

@@ -29,6 +29,7 @@ class GPTConfig:
     """Sizes of a `GPT`; the defaults are those of the smallest GPT-2.
 
     Raises:
+        TypeError: a size is no integer, or another field no number.
         ValueError: a size is not positive, n_heads does not divide d_model, or dropout leaves [0, 1).
     """
 

@@ -28,6 +28,7 @@ class T5Config:
     d_model. n_buckets and max_distance belong to the relative bias, see `mha.positions.relative_buckets`.
 
     Raises:
+        TypeError: a size is no integer, or another field no number.
         ValueError: a size is not positive, or dropout leaves [0, 1).
     """
 

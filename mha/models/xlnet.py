@@ -24,6 +24,7 @@ class XLNetConfig:
     """Sizes of an `XLNet`; the defaults are those of the smaller published one. There is no longest text.
 
     Raises:
+        TypeError: a size is no integer, or another field no number.
         ValueError: a size is not positive, n_heads does not divide d_model, d_model is odd, or dropout leaves [0, 1).
     """
 
