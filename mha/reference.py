@@ -6,6 +6,8 @@ these functions, and every exercise of the book is judged by them.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -56,7 +58,8 @@ def attention(
     Returns:
         out (..., i, e) and weights (..., i, j). Rows of weights sum to 1; a fully masked row is all zeros.
     Raises:
-        ValueError: q, k and v disagree in a shared axis, or an axis is empty.
+        ValueError: q, k and v disagree in a shared axis, an axis is empty, a mask does not broadcast to the scores, or
+            scale is not finite.
         TypeError: attn_mask is not bool.
     Source: Vaswani et al. 2017, eq. 1.
     """
@@ -70,13 +73,16 @@ def attention(
         raise ValueError(f"k and v must agree in axis -2, got {k.shape[-2]} and {v.shape[-2]}")
     if scale is None:
         scale = 1.0 / np.sqrt(q.shape[-1])
+    if not np.isfinite(scale):
+        raise ValueError(f"scale ({scale}) must be finite")
     scores = q @ np.swapaxes(k, -1, -2) * scale  # (..., i, d) (..., d, j) -> (..., i, j)
     if attn_bias is not None:
-        scores = scores + np.asarray(attn_bias, dtype=np.float64)
+        scores = scores + _broadcast("attn_bias", np.asarray(attn_bias, dtype=np.float64), scores.shape)
     if attn_mask is not None:
         allowed = np.asarray(attn_mask)
         if allowed.dtype != np.bool_:
             raise TypeError(f"attn_mask must be bool (True = may attend), got {allowed.dtype}")
+        allowed = _broadcast("attn_mask", allowed, scores.shape)
         scores = np.where(allowed, scores, -np.inf)
     weights = softmax(scores)
     return weights @ v, weights  # (..., i, j) (..., j, e) -> (..., i, e)
@@ -107,9 +113,11 @@ def multi_head_attention(
     Returns:
         out (..., i, m) and weights (..., h, i, j).
     Raises:
-        ValueError: the widths are not divisible by the head counts, or disagree.
+        TypeError: n_heads is no integer.
+        ValueError: the widths are not divisible by the head counts, or disagree; a mask does not broadcast.
     Source: Vaswani et al. 2017, section 3.2.2; grouped queries: Ainslie et al. 2023.
     """
+    _check_integer("n_heads", n_heads, at_least=1)
     x = np.asarray(x, dtype=np.float64)
     source = x if context is None else np.asarray(context, dtype=np.float64)
     w_q, w_k, w_v, w_o = (np.asarray(w, dtype=np.float64) for w in (w_q, w_k, w_v, w_o))
@@ -124,7 +132,10 @@ def multi_head_attention(
         )
     group, value_dim = n_heads // n_kv_heads, w_v.shape[1] // n_kv_heads
     shape = (*np.broadcast_shapes(x.shape[:-2], source.shape[:-2]), n_heads, x.shape[-2], source.shape[-2])
-    masks = [None if m is None else np.broadcast_to(np.asarray(m), shape) for m in (attn_mask, attn_bias)]
+    masks = [
+        None if m is None else _broadcast(name, np.asarray(m), shape)
+        for name, m in (("attn_mask", attn_mask), ("attn_bias", attn_bias))
+    ]
     outs, maps = [], []
     for head in range(n_heads):
         g = head // group
@@ -147,11 +158,31 @@ def sinusoidal_positions(length: int, d_model: int, base: float = 10000.0) -> Ar
     Returns:
         (length, d_model), float64.
     Raises:
-        ValueError: d_model is odd, or a size is not positive.
+        TypeError: a size is no integer.
+        ValueError: d_model is odd, a size is not positive, or base is not above 1.
     Source: Vaswani et al. 2017, section 3.5.
     """
+    _check_integer("length", length)
+    _check_integer("d_model", d_model)
+    if not 1 < base < np.inf:
+        raise ValueError(f"base ({base}) must be above 1 and finite")
     if length < 1 or d_model < 2 or d_model % 2:
         raise ValueError(f"length ({length}) must be positive and d_model ({d_model}) positive and even")
     channel = np.arange(0, d_model, 2)
     angles = np.arange(length)[:, None] / base ** (channel / d_model)  # (p, m/2)
     return np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(length, d_model)
+
+
+def _broadcast(name: str, mask: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """The mask in the shape of the scores; it must not enlarge them."""
+    if mask.ndim > len(shape) or any(m not in (1, s) for m, s in zip(mask.shape[::-1], shape[::-1], strict=False)):
+        raise ValueError(f"{name} must broadcast to {shape}, got {mask.shape}")
+    return np.broadcast_to(mask, shape)
+
+
+def _check_integer(name: str, value: object, at_least: int | None = None) -> None:
+    """As `mha.validation` does, which loads torch."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} must be an integer, got {value!r} ({type(value).__name__})")
+    if at_least is not None and value < at_least:
+        raise ValueError(f"{name} ({value}) must be at least {at_least}")

@@ -204,6 +204,35 @@ def test_dropout_falls_on_activations_and_on_what_each_sublayer_adds():
         assert torch.equal(decoder(x, memory), nn.Sequential(*norms)(x))
 
 
+class Halve(nn.Module):
+    """A dropout that leaves half of everything."""
+
+    def forward(self, x):
+        return x / 2
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_dropout_falls_behind_the_sublayer_and_before_the_sum(norm_first):
+    x = tensor(B, I, M)
+    block = EncoderBlock(M, H, FF, norm_first=norm_first).double()
+    with torch.no_grad():
+        for seed, parameter in enumerate(block.parameters()):
+            parameter.copy_(tensor(*parameter.shape, seed=seed) / 4)
+    block.dropout = block.ffn.dropout = Halve()
+    attn, norm, norm_2, ffn = block.attn, block.attn_norm, block.ffn_norm, block.ffn
+
+    def feed(x):
+        return ffn.down(F.gelu(ffn.up(x)) / 2)
+
+    if norm_first:
+        stream = x + attn(norm(x)) / 2
+        want = stream + feed(norm_2(stream)) / 2
+    else:
+        stream = norm(x + attn(x) / 2)
+        want = norm_2(stream + feed(stream) / 2)
+    assert_close(block(x), want, atol=1e-12, rtol=0)
+
+
 def test_every_part_gets_its_dropout_and_uses_it_only_in_training():
     encoder, decoder = EncoderBlock(M, H, FF, dropout=0.3), DecoderBlock(M, H, FF, dropout=0.3)
     assert (encoder.attn.dropout, encoder.ffn.dropout.p, encoder.dropout.p) == (0.3,) * 3
@@ -259,9 +288,45 @@ def test_streams_that_do_not_fit_are_refused(norm_first, x, message):
         DecoderBlock(M, H, FF, norm_first=norm_first)(memory, torch.zeros(B, J, M + 1))
 
 
-def test_blocks_run_under_autocast():
-    x = torch.zeros(B, I, M)
+def memory_cases():
+    x, memory, real = tensor(B, I, M), tensor(B, J, M, seed=1), torch.ones(B, J) > 0
+    yield None, {}, TypeError, r"memory must be a tensor, got None \(NoneType\)"
+    yield memory.float(), {}, ValueError, r"memory must be torch.float64 as the layer is, got torch.float32"
+    yield memory[:1], {}, ValueError, r"x and memory must agree in batch, got 2 and 1"
+    yield memory[:, :0], {}, ValueError, r"memory must have shape \(b, i, 33\), none empty"
+    yield memory, {"memory_key_mask": real.double()}, TypeError, r"memory_key_mask must be bool"
+    yield (
+        memory,
+        {"memory_key_mask": real[:, 1:]},
+        ValueError,
+        r"memory_key_mask must have shape \(2, 7\), got \(2, 6\)",
+    )
+    yield memory, {"memory_cache": [x, x]}, TypeError, r"memory_cache must be a KVCache, got list"
+    cache = MultiHeadAttention(M, H).double().new_cache(B, J)
+    with torch.no_grad():
+        cache.append(*tensor(2, B, H, 3, D))
+    yield memory, {"memory_cache": cache}, ValueError, r"memory_cache holds 3 keys, memory has 7: not the same"
+
+
+@pytest.mark.parametrize(("memory", "options", "error", "message"), list(memory_cases()))
+def test_a_memory_that_does_not_fit_is_refused_under_its_name(memory, options, error, message):
+    with pytest.raises(error, match=message):
+        DecoderBlock(M, H, FF).double()(tensor(B, I, M), memory, **options)
+
+
+def test_blocks_under_autocast_are_near_those_without():
+    x, memory = tensor(B, I, M, dtype=torch.float32), tensor(B, J, M, seed=1, dtype=torch.float32)
+    torch.manual_seed(0)
+    for block, inputs in (
+        (EncoderBlock(M, H, FF, norm_first=True), (x,)),
+        (DecoderBlock(M, H, FF), (x, memory)),
+        (FeedForward(M, FF), (x,)),
+    ):
+        want = block(*inputs)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            out = block(*inputs)
+            with pytest.raises(ValueError, match=r"x must be torch.float32 .*, got torch.float64"):
+                block(x.double(), *inputs[1:])
+        assert 0 < (out - want).abs().max() < 0.03 * want.abs().max()  # bfloat16 keeps 8 bits
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert EncoderBlock(M, H, FF, norm_first=True)(x).isfinite().all()
-        assert DecoderBlock(M, H, FF)(x, x).isfinite().all()
-        assert FeedForward(M, FF)(x.bfloat16()).isfinite().all()  # what a linear map under autocast hands on
+        block(x.bfloat16())  # what a linear map under autocast hands on

@@ -165,6 +165,43 @@ def test_cross_attention_fills_its_cache_once():
         attn(x, x, cache=cache)
 
 
+def test_queries_meet_a_filled_cache_where_they_stand():
+    """With a context, rotary positions are those of x and of the context, whatever the cache holds."""
+    attn, x, context = layer(rotary=Rotary(D)), tensor(B, I, M), tensor(B, J, M, seed=2)
+    cache = attn.new_cache(B, J)
+    with torch.no_grad():
+        want = attn(x, context)
+        for _ in range(2):
+            assert_close(attn(x, context, cache=cache), want, atol=1e-12, rtol=0)
+
+
+def test_a_gate_weighs_each_head():
+    attn, x = layer(gate=Gate()), tensor(B, I, M)
+    ungated = layer()
+    of_channels = 0.4 * torch.arange(H).repeat_interleave(D)  # 0 … 2, as linspace has it
+    with torch.no_grad():
+        attn.gate.weight.copy_(torch.linspace(0.0, 2.0, H))
+        ungated.load_state_dict(attn.state_dict(), strict=False)
+        ungated.out.weight.mul_(of_channels)
+    assert_close(attn(x), ungated(x), atol=1e-12, rtol=0)
+    assert not torch.allclose(attn(x), layer()(x))
+
+
+def test_reset_parameters_draws_every_part_anew_and_construction_leaves_a_gate_alone():
+    class Drawn(Gate):
+        def reset_parameters(self):
+            nn.init.ones_(self.weight)
+
+    gate = Drawn()
+    attn = MultiHeadAttention(M, H, gate=gate)
+    assert torch.equal(gate.weight, torch.linspace(0.0, 2.0, H))
+    with torch.no_grad():
+        for p in attn.parameters():
+            p.fill_(torch.nan)
+    attn.reset_parameters()
+    assert all(p.isfinite().all() for p in attn.parameters())
+
+
 def test_permutation_equivariance_and_padding():
     attn, x = layer(), tensor(B, J, M)
     order = torch.randperm(J, generator=torch.Generator().manual_seed(0))
@@ -213,6 +250,22 @@ def test_bad_sizes_are_named(sizes, options, message):
         MultiHeadAttention(*sizes, **options)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "options", "message"),
+    [
+        ((12.0, 6), {}, r"d_model must be an integer, got 12.0"),
+        ((12, True), {}, r"n_heads must be an integer, got True"),
+        ((12, 6), {"n_kv_heads": 3.0}, r"n_kv_heads must be an integer, got 3.0"),
+        ((12, 6), {"head_dim": 2.0}, r"head_dim must be an integer, got 2.0"),
+        ((12, 6), {"dropout": None}, r"dropout must be a number, got None"),
+        ((12, 6), {"scale": True}, r"scale must be a number, got True"),
+    ],
+)
+def test_sizes_that_are_no_integers_are_named(sizes, options, message):
+    with pytest.raises(TypeError, match=message):
+        MultiHeadAttention(*sizes, **options)
+
+
 def call_cases():
     x, context = tensor(B, I, M), tensor(B, J, M)
     yield (x[..., :3],), {}, ValueError, r"x must have shape \(b, i, 84\), none empty, got \(2, 5, 3\)"
@@ -227,6 +280,14 @@ def call_cases():
     yield (x,), {"attn_mask": torch.ones(I, J) > 0}, ValueError, r"attn_mask must broadcast to \(2, 6, 5, 5\)"
     yield (x,), {"attn_mask": torch.ones(I, I)}, TypeError, r"attn_mask must be bool"
     yield (x,), {"attn_bias": torch.ones(I, I) > 0}, TypeError, r"attn_bias must be torch.float64"
+    real = torch.ones(B, I) > 0
+    yield (x,), {"attn_mask": torch.ones(I, I), "key_mask": real}, TypeError, r"attn_mask must be bool"
+    yield (x,), {"attn_mask": torch.ones(I, J) > 0, "key_mask": real}, ValueError, r"attn_mask must broadcast to"
+    yield (x,), {"key_mask": [[True] * I] * B}, TypeError, r"key_mask must be a tensor, got \[\[True"
+    yield (x.tolist(),), {}, TypeError, r"x must be a tensor, got"
+    yield (x,), {"is_causal": real}, TypeError, r"is_causal must be True or False, got Tensor"
+    yield (x,), {"cache": (x, x)}, TypeError, r"cache must be a KVCache, got tuple"
+    yield (x,), {"cache": layer().new_cache(B + 1, I)}, ValueError, r"cache must be of x's batch \(2\), got 3"
 
 
 @pytest.mark.parametrize(("tensors", "options", "error", "message"), list(call_cases()))
@@ -238,5 +299,7 @@ def test_bad_input_is_named(tensors, options, error, message):
 def test_heads_that_cannot_be_split_or_merged():
     with pytest.raises(ValueError, match=r"width of x \(84\) must be divisible by n_heads \(5\)"):
         split_heads(tensor(B, I, M), 5)
+    with pytest.raises(TypeError, match=r"n_heads must be an integer, got 6.0"):
+        split_heads(tensor(B, I, M), 6.0)
     with pytest.raises(ValueError, match=r"x must have shape \(..., h, i, d\), got \(5, 84\)"):
         merge_heads(tensor(I, M))

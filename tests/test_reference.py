@@ -152,17 +152,19 @@ def test_attention_refuses_a_float_mask(qkv):
 
 
 @pytest.mark.parametrize("masked", [False, True])
-def test_multi_head_attention_is_torchs(masked):
+@pytest.mark.parametrize("crossed", [False, True])
+def test_multi_head_attention_is_torchs(masked, crossed):
     d_model = H * D
     layer = nn.MultiheadAttention(d_model, H, bias=False, batch_first=True, dtype=torch.float64)
-    x, context = normal(B, I, d_model, seed=1), normal(B, J, d_model, seed=2)
+    x, context = normal(B, I, d_model, seed=1), normal(B, J, d_model, seed=2) if crossed else None
+    looked_at = x if context is None else context
     w_q, w_k, w_v, w_o = (normal(d_model, d_model, seed=s) / 8 for s in (3, 4, 5, 6))
-    mask = normal(I, J, seed=7) > -0.8 if masked else None
+    mask = normal(I, looked_at.shape[1], seed=7) > -0.8 if masked else None
     with torch.no_grad():
         layer.in_proj_weight.copy_(torch.from_numpy(np.concatenate([w_q.T, w_k.T, w_v.T])))
         layer.out_proj.weight.copy_(torch.from_numpy(w_o.T))
         expected = layer(
-            *map(torch.from_numpy, (x, context, context)),
+            *map(torch.from_numpy, (x, looked_at, looked_at)),
             attn_mask=None if mask is None else ~torch.from_numpy(mask),
             average_attn_weights=False,
         )
@@ -185,14 +187,6 @@ def test_grouped_queries_are_torchs():
     heads = F.scaled_dot_product_attention(q, k, v, attn_mask=torch.from_numpy(bias), enable_gqa=True)
     assert weights.shape == (B, H, I, I)
     assert_allclose(out, heads.transpose(1, 2).flatten(-2).numpy() @ w_o, rtol=1e-10, atol=1e-10)
-
-
-def test_context_defaults_to_x():
-    x, *w = (normal(B, I, 12, seed=0), *(normal(12, 12, seed=s) for s in (1, 2, 3, 4)))
-    for got, expected in zip(
-        multi_head_attention(x, *w, n_heads=3), multi_head_attention(x, *w, n_heads=3, context=x), strict=True
-    ):
-        assert np.array_equal(got, expected)
 
 
 @pytest.mark.parametrize(
@@ -234,3 +228,33 @@ def test_sinusoidal_products_depend_on_the_distance_only(i, j):
 def test_sinusoidal_positions_refuse_odd_widths_and_no_length(length, d_model):
     with pytest.raises(ValueError, match=rf"length \({length}\) must be positive and d_model \({d_model}\)"):
         sinusoidal_positions(length, d_model)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda q, k, v: attention(q, k, v, scale=np.inf), ValueError, r"scale \(inf\) must be finite"),
+        (
+            lambda q, k, v: attention(q, k, v, attn_mask=np.ones((B, B, H, I, J), bool)),
+            ValueError,
+            r"attn_mask must broadcast to \(2, 6, 5, 7\), got \(2, 2, 6, 5, 7\)",
+        ),
+        (
+            lambda q, k, v: attention(q, k, v, attn_bias=np.ones((I, J + 1))),
+            ValueError,
+            r"attn_bias must broadcast to \(2, 6, 5, 7\), got \(5, 8\)",
+        ),
+        (lambda *x: multi_head_attention(*[np.eye(6)] * 5, n_heads=0), ValueError, r"n_heads \(0\) must be at least 1"),
+        (
+            lambda *x: multi_head_attention(*[np.eye(6)] * 5, n_heads=2.0),
+            TypeError,
+            r"n_heads must be an integer, got 2.0",
+        ),
+        (lambda *x: sinusoidal_positions(3.0, 4), TypeError, r"length must be an integer, got 3.0"),
+        (lambda *x: sinusoidal_positions(3, True), TypeError, r"d_model must be an integer, got True"),
+        (lambda *x: sinusoidal_positions(3, 4, np.nan), ValueError, r"base \(nan\) must be above 1"),
+    ],
+)
+def test_what_would_change_a_result_unseen_is_refused(qkv, call, error, message):
+    with pytest.raises(error, match=message):
+        call(*qkv)
