@@ -1,8 +1,12 @@
 """Patching heads: nothing changes where nothing should, all of it where all is patched, and hooks go."""
 
+import copy
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 from torch.testing import assert_close
+from torch.utils.checkpoint import checkpoint
 
 from mha.interpret.patching import attention_layers, head_contributions, patch_heads, patch_output, record_heads
 from mha.models.bert import EncoderConfig, MaskedLM
@@ -76,18 +80,62 @@ def test_contributions_sum_to_the_layer_and_recording_sees_the_same(model, runs)
     assert_close(total, given["out"], atol=1e-10, rtol=0)
 
 
+def n_hooks(model):
+    return sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in model.modules())
+
+
+@torch.no_grad()
 def test_hooks_go_by_an_error_too(model, runs):
     ids, outs, heads = runs
+    everything = [(0, 0), (1, 0), (1, 2)]
+    for with_hooks in (
+        lambda: record_heads(model),
+        lambda: patch_heads(model, heads[1], everything),
+        lambda: patch_output(model.blocks[0], torch.ones(1, 7, 24, dtype=torch.float64)),
+    ):
+        with with_hooks():
+            assert n_hooks(model) > 0
+        assert n_hooks(model) == 0
+        with pytest.raises(ZeroDivisionError), with_hooks():
+            raise ZeroDivisionError
+        assert n_hooks(model) == 0
     with pytest.raises(ValueError, match="must have the shape of this run's"), patch_heads(model, heads[1], [(0, 0)]):
         model(ids[0][:, :5])
-    with pytest.raises(ValueError, match=r"value must have shape \(1, 5, 24\), got \(1, 7, 24\)"):  # noqa: SIM117
-        with patch_output(model.blocks[0], torch.zeros(1, 7, 24, dtype=torch.float64)):
-            model(ids[0][:, :5])
-    with pytest.raises(ZeroDivisionError), record_heads(model) as kept:
-        raise ZeroDivisionError
-    with torch.no_grad():
-        assert_close(model(ids[0]), outs[0], atol=1e-12, rtol=0)
-    assert kept == {}
+    other_shape = patch_output(model.blocks[0], torch.zeros(1, 7, 24, dtype=torch.float64))
+    with pytest.raises(ValueError, match=r"value must have shape \(1, 5, 24\) .*, got \(1, 7, 24\)"), other_shape:
+        model(ids[0][:, :5])
+    assert_close(model(ids[0]), outs[0], atol=1e-12, rtol=0)
+
+
+@torch.no_grad()
+def test_a_copy_is_not_patched_and_another_thread_runs_as_ever(model, runs):
+    ids, outs, heads = runs
+    value = torch.ones(1, 7, 24, dtype=torch.float64)
+    with ThreadPoolExecutor(1) as pool:
+        for with_hooks in (
+            lambda: patch_heads(model, heads[1], [(0, 0), (1, 2)]),
+            lambda: patch_output(model.blocks[0], value),
+        ):
+            with with_hooks():
+                twin = copy.deepcopy(model)
+                assert not torch.allclose(model(ids[0]), outs[0], atol=1e-3)
+                for other in (twin, model):
+                    assert_close(pool.submit(torch.no_grad()(other), ids[0]).result(), outs[0], atol=1e-12, rtol=0)
+                assert_close(twin(ids[0]), outs[0], atol=1e-12, rtol=0)
+            assert_close(twin(ids[0]), outs[0], atol=1e-12, rtol=0)
+        with record_heads(model) as kept:
+            copy.deepcopy(model)(ids[0])
+            pool.submit(torch.no_grad()(model), ids[0]).result()
+        assert not kept
+
+
+def test_heads_are_recorded_once_under_checkpointing(model):
+    layer, x = attention_layers(model)[0], torch.randn(2, 5, 24, dtype=torch.float64, requires_grad=True)
+    with record_heads(layer) as kept:
+        out = checkpoint(layer, x, use_reentrant=False)
+        first = kept[0]
+        out.sum().backward()
+    assert kept[0] is first
 
 
 @torch.no_grad()
@@ -113,6 +161,27 @@ def test_bad_input_is_named(model, runs):
     lacking = patch_heads(model, {0: heads[0][0]}, [(1, 0)])
     with pytest.raises(ValueError, match=r"donor must hold layer 1, got layers \[0\]"), lacking:
         pass
+    layer = attention_layers(model)[0]
+    given = heads[0][0]
+    cases = (
+        (
+            lambda: patch_heads(model, {0: given.reshape(1, 6, 7, 4)}, [(0, 0)]),
+            ValueError,
+            r"donor\[0\] must have shape",
+        ),
+        (lambda: patch_heads(model, {0: None}, [(0, 0)]), TypeError, r"donor\[0\] must be a tensor, got None"),
+        (lambda: patch_heads(model, heads[0], [(0, True)]), TypeError, "head must be an integer, got True"),
+        (lambda: patch_heads(model, heads[0], [(0.0, 1)]), TypeError, "layer must be an integer, got 0.0"),
+        (lambda: patch_heads(model, heads[0], [3]), TypeError, r"heads must be pairs \(layer, head\), got 3"),
+        (lambda: patch_heads(None, heads[0], []), TypeError, "model must be a torch.nn.Module, got None"),
+        (lambda: patch_output(layer, None), TypeError, "value must be a tensor, got None"),
+    )
+    for make, error, message in cases:
+        with pytest.raises(error, match=message):
+            make().__enter__()
+    single = patch_heads(model, {0: given.float()}, [(0, 0)])
+    with pytest.raises(ValueError, match=r"in torch.float64 on cpu, got .* in torch.float32"), single:
+        model(runs[0][0])
     with pytest.raises(ValueError, match="Linear has no MultiHeadAttention layer"):
         attention_layers(torch.nn.Linear(2, 2))
     with pytest.raises(ValueError, match=r"outputs must have shape \(b, 3, i, 8\)"):
