@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mha.precision import same_precision
-from mha.validation import check_integer, check_tensor
+from mha.validation import check_integer, check_tensor, readable
 
 __all__ = ["KVCache", "LayerCaches", "check_cache"]
 
@@ -122,8 +122,9 @@ class KVCache:
             raise TypeError(f"index must be int64 or int32, got {index.dtype}")
         if index.shape != (batch,) or index.device != device:
             raise ValueError(f"index must be ({batch},) on {device}, got {tuple(index.shape)} on {index.device}")
-        if int(index.min()) < 0 or int(index.max()) >= batch:
-            raise ValueError(f"index must lie between 0 and {batch - 1}, got {index.tolist()}")
+        values = readable(index)
+        if values is not None and (int(values.min()) < 0 or int(values.max()) >= batch):
+            raise ValueError(f"index must lie between 0 and {batch - 1}, got {values.tolist()}")
         filled = self._both[:, :, :, : self._length]
         filled.copy_(filled.index_select(1, index))
 

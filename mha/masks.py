@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mha.lags import lag_of_pairs
-from mha.validation import check_integer, check_tensor
+from mha.validation import check_integer, check_tensor, readable
 
 __all__ = ["causal_mask", "check_key_mask", "combine_masks", "padding_mask", "sliding_window_mask"]
 
@@ -53,17 +53,24 @@ def padding_mask(lengths: Tensor, max_len: int | None = None) -> Tensor:
         (b, j) bool, True = a real token. Hand it to `MultiHeadAttention` as `key_mask`.
     Raises:
         TypeError: lengths is not an integer tensor, or max_len no integer.
-        ValueError: lengths is not one axis, is empty, or leaves 0 … max_len.
+        ValueError: lengths is not one axis, is empty, or leaves 0 … max_len; they have no values yet, as in a trace,
+            and max_len is None.
     """
     check_tensor("lengths", lengths)
     if lengths.dtype.is_floating_point or lengths.dtype == torch.bool:
         raise TypeError(f"lengths must be integers, got {lengths.dtype}")
     if lengths.dim() != 1 or lengths.numel() == 0:
         raise ValueError(f"lengths must have shape (b,) with b ≥ 1, got {tuple(lengths.shape)}")
-    longest = int(lengths.max())
-    max_len = longest if max_len is None else check_integer("max_len", max_len, at_least=0)
-    if int(lengths.min()) < 0 or longest > max_len:
-        raise ValueError(f"lengths must lie between 0 and max_len ({max_len}), got {lengths.tolist()}")
+    if max_len is not None:
+        check_integer("max_len", max_len, at_least=0)
+    values = readable(lengths)
+    if values is None:
+        if max_len is None:
+            raise ValueError("max_len must be given where lengths have no values yet, as in a trace or on meta")
+    else:
+        max_len = int(values.max()) if max_len is None else max_len
+        if int(values.min()) < 0 or int(values.max()) > max_len:
+            raise ValueError(f"lengths must lie between 0 and max_len ({max_len}), got {values.tolist()}")
     return torch.arange(max_len, device=lengths.device) < lengths[:, None]
 
 

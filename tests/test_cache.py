@@ -293,3 +293,22 @@ def test_a_stack_that_stopped_half_way_is_noticed_and_can_be_cut_back():
     assert caches[0].length == 7
     caches.truncate(5)
     assert caches.length == 5
+
+
+def test_on_meta_a_cache_has_shapes():
+    cache = KVCache(B, G, MAX, D, device="meta")
+    keys, values = cache.append(*(x.to("meta") for x in tokens(3)))
+    cache.reorder(torch.zeros(B, dtype=torch.int64, device="meta"))
+    cache.truncate(2)
+    assert keys.shape == values.shape == (B, G, 3, D)
+    assert cache.keys.shape == (B, G, 2, D)
+
+
+@torch.no_grad()
+def test_a_cache_is_compiled_in_one_graph():
+    cache, ours = filled(2), filled(2)
+    step = torch.compile(lambda k, v: cache.append(k, v), backend="eager", fullgraph=True)
+    for seed in range(3):
+        k, v = tokens(1, seed=seed)
+        for got, want in zip(step(k, v), ours.append(k, v), strict=True):
+            assert torch.equal(got, want)

@@ -151,6 +151,8 @@ def test_trouble_is_named():
         model(torch.zeros(1, 14, dtype=torch.int64))
     with pytest.raises(ValueError, match=r"caches must be one a block \(3\), got 2"):
         model(token_ids(), caches=model.new_caches(B, MAX)[:2])
+    with pytest.raises(ValueError, match=r"caches must be one for each layer, got 3 with one twice"):
+        model(token_ids(), caches=[*model.new_caches(B, MAX)[:1] * 2, model.new_caches(B, MAX)[0]])
     with pytest.raises(ValueError, match=r"d_model \(10\) must be divisible by n_heads \(3\)"):
         GPTConfig(d_model=10, n_heads=3)
     with pytest.raises(ValueError, match=r"n_layers \(0\) must be at least 1"):

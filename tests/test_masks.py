@@ -138,3 +138,12 @@ def test_a_float_mask_is_refused():
 def test_what_is_no_integer_and_no_tensor_is_refused(call, message):
     with pytest.raises(TypeError, match=message):
         call()
+
+
+def test_padding_without_values_to_read_wants_its_length_said():
+    lengths = torch.tensor([3, 5])
+    compiled = torch.compile(padding_mask, backend="eager", fullgraph=True)
+    assert torch.equal(compiled(lengths, 7), padding_mask(lengths, 7))
+    assert padding_mask(lengths.to("meta"), 7).shape == (2, 7)
+    with pytest.raises(ValueError, match="max_len must be given where lengths have no values yet"):
+        padding_mask(lengths.to("meta"))

@@ -49,8 +49,7 @@ class DecoderCaches:
 
     def truncate(self, length: int) -> None:
         """Keep the first tokens only, and the memory; raises as `KVCache.truncate` does."""
-        for cache in self.own:
-            cache.truncate(length)
+        self.own.truncate(length)
 
     def reorder(self, index: Tensor) -> None:
         """Let sequence n go on from what was sequence index[n], its memory included; as `KVCache.reorder` does."""

@@ -133,7 +133,8 @@ class GPT(nn.Module):
         check_ids("token_ids", token_ids, self.config.vocab_size)
         if caches is not None and len(caches) != len(self.blocks):
             raise ValueError(f"caches must be one a block ({len(self.blocks)}), got {len(caches)}")
-        offset = caches[0].length if caches else 0
+        caches = None if caches is None else LayerCaches(caches)  # which refuses one that two blocks share
+        offset = 0 if caches is None else caches.length
         x: Tensor = self.dropout(
             self.positions(self.tokens(token_ids), offset, key_mask=key_mask)
         )  # (b, i) -> (b, i, m)
