@@ -44,12 +44,17 @@ class KVCache:
         self._length = 0
         with torch.inference_mode(False):  # or a cache made during inference could not be written outside it
             self._both = torch.zeros(2, batch, n_kv_heads, max_len, head_dim, dtype=dtype, device=device)
+        self._keys, self._values = self._both
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"max_len": self.max_len, "_length": self._length, "_both": self._both}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         if self._both.is_inference():  # copied during inference: it could not be written outside it either
             with torch.inference_mode(False):
                 self._both = self._both.clone()
+        self._keys, self._values = self._both  # in a copy these would be tensors of their own
 
     @property
     def batch(self) -> int:
@@ -64,12 +69,12 @@ class KVCache:
     @property
     def keys(self) -> Tensor:
         """(b, g, length, d), a view: later writes show in it."""
-        return self._both[0, :, :, : self._length]
+        return self._keys.narrow(2, 0, self._length)
 
     @property
     def values(self) -> Tensor:
         """(b, g, length, d), a view: later writes show in it."""
-        return self._both[1, :, :, : self._length]
+        return self._values.narrow(2, 0, self._length)
 
     @property
     def cache_bytes(self) -> int:
@@ -88,10 +93,10 @@ class KVCache:
                 while grad is enabled. Nothing is written then.
         """
         self._check(k, v)
-        stop = self._length + k.shape[-2]
-        self._both[0, :, :, self._length : stop] = k
-        self._both[1, :, :, self._length : stop] = v
-        self._length = stop
+        n_tokens = k.shape[-2]
+        self._keys.narrow(2, self._length, n_tokens).copy_(k)
+        self._values.narrow(2, self._length, n_tokens).copy_(v)
+        self._length += n_tokens
         return self.keys, self.values
 
     def truncate(self, length: int) -> None:

@@ -211,8 +211,9 @@ class MultiHeadAttention(nn.Module):
     def _widths(self) -> list[int]:
         return [self.n_heads * self.head_dim, self.n_kv_heads * self.head_dim, self.n_kv_heads * self.head_dim]
 
-    def _split(self, projected: Tensor, widths: list[int]) -> list[Tensor]:
-        return [split_heads(part, part.shape[-1] // self.head_dim) for part in projected.split(widths, dim=-1)]
+    def _split(self, projected: Tensor, widths: list[int]) -> tuple[Tensor, ...]:
+        heads = [width // self.head_dim for width in widths]
+        return split_heads(projected, sum(heads)).split(heads, dim=-3)  # (b, i, n·d) -> (b, n, i, d), cut along n
 
     def _rotate(self, x: Tensor, offset: int) -> Tensor:
         return x if self.rotary is None else self.rotary(x, offset=offset)
