@@ -69,6 +69,16 @@ def test_an_operation_is_off_by_one_unit_at_most(name):
     assert (moved == 0).any()
 
 
+def test_large_tensors_are_moved_all_over():
+    large = tensors(1025, 2051)
+    with LastPlace(seed=1):
+        shaken = large.exp()
+    moved = units(large.exp(), shaken)
+    assert moved.max() == 1
+    for part in (*moved.chunk(8), *moved.chunk(8, 1)):
+        assert 0.6 < part.float().mean() < 0.73
+
+
 def test_one_number_alone_is_moved_up_and_down():
     with LastPlace(seed=1):
         sums = [(tensors(5) * n).sum() for n in range(1, 40)]

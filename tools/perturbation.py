@@ -9,7 +9,9 @@ Functions of `torch.compile` run uncompiled in it, and with `fullgraph=True` the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -25,10 +27,11 @@ EXPONENTIALS = "exp exp2 expm1 log log2 log10 log1p tanh sigmoid log_sigmoid_for
 SUMS = "sum nansum mean cumsum var std var_mean std_mean trace embedding_dense nll_loss nll_loss2d nll_loss_forward"
 NORMS = "norm linalg_vector_norm _foreach_norm dist _cdist native_layer_norm native_group_norm _fused_rms_norm"
 SHAKEN = set(" ".join((PRODUCTS, SOFTMAXES, EXPONENTIALS, SUMS, NORMS)).split())
-BITS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 PERIOD = 65537  # a prime, so that the pattern falls on no axis twice alike
+LARGEST = 2**20  # numbers moved at once; larger tensors in halves
 
 
+@cache
 def is_shaken(name: str) -> bool:
     """Whether an operation such as `mm`, `exp_` or `_softmax_backward_data` differs between processors."""
     stem = name.removesuffix("_").removesuffix("_data").removesuffix("_backward").removesuffix("_forward")
@@ -47,7 +50,9 @@ class LastPlace(TorchDispatchMode):
 
     def __init__(self, seed: int) -> None:
         super().__init__()
-        self.steps = torch.from_numpy(np.random.default_rng(seed).integers(-1, 2, PERIOD, dtype=np.int8))
+        steps = np.random.default_rng(seed).integers(-1, 2, PERIOD)
+        self.steps = torch.from_numpy(np.resize(steps, PERIOD + LARGEST))
+        self.tables: dict[tuple[torch.dtype, torch.device], tuple[torch.Tensor, torch.Tensor]] = {}
 
     def __torch_dispatch__(
         self, func: Any, types: Iterable[type], args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
@@ -63,15 +68,25 @@ class LastPlace(TorchDispatchMode):
         """Move x in place, which its operation has just made or filled."""
         if isinstance(x, FakeTensor) or x.device.type == "meta" or not x.is_floating_point() or not x.numel():
             return
-        bits = x.view(BITS[x.element_size()])  # the neighbours of a number are those of its bits, read as an integer
-        offset = int(bits[(0,) * x.ndim]) % PERIOD  # numbers alone, too, are moved now up, now down
-        steps = self.steps_at(offset, x.numel()).view(x.shape).to(x.device)
-        bits.add_(steps * (x.isfinite() & (x != 0)))
+        if x.numel() > LARGEST:
+            for half in x.chunk(2, dim=max(range(x.ndim), key=x.size)):
+                self.shake(half)
+            return
+        first = float(x[(0,) * x.ndim])  # numbers alone, too, are moved now up, now down
+        offset = hash(first) % PERIOD if math.isfinite(first) else 0
+        down, up = (table[offset : offset + x.numel()].view(x.shape) for table in self.factors(x.dtype, x.device))
+        x.mul_(down).div_(up)
 
-    def steps_at(self, offset: int, n: int) -> torch.Tensor:
-        if offset + n > len(self.steps):
-            self.steps = self.steps[:PERIOD].repeat(-(-(offset + n) // PERIOD))
-        return self.steps[offset : offset + n]
+    def factors(self, dtype: torch.dtype, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+        """What to multiply and what to divide by: 1, or the number before 1.
+
+        That number times m is the one before m, and m divided by it the one after, whatever m is.
+        """
+        if (dtype, device) not in self.tables:
+            before = torch.tensor(1 - torch.finfo(dtype).eps / 2, dtype=torch.float64)
+            down, up = (torch.where(self.steps == step, before, 1.0).to(device, dtype) for step in (-1, 1))
+            self.tables[dtype, device] = down, up
+        return self.tables[dtype, device]
 
 
 entered: list[LastPlace] = []
