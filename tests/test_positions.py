@@ -29,6 +29,7 @@ from mha.positions import (
     relative_buckets,
     sinusoidal_positions,
 )
+from tools.perturbation import LastPlace
 
 B, H, I, J, D, M = 2, 3, 5, 7, 22, 26  # noqa: E741  # D and M are even: channels come in pairs
 PAIRINGS = ("interleaved", "halves")
@@ -447,6 +448,15 @@ def test_buckets_are_t5s(n_buckets, max_distance, bidirectional):
     assert torch.equal(got, expected)
     assert got.dtype == torch.int64
     assert set(got.tolist()) <= set(range(n_buckets))
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_buckets_are_the_same_on_every_processor(seed):
+    lags = torch.arange(-300, 301)
+    expected = [relative_buckets(lags, bidirectional=both_ways) for both_ways in (True, False)]
+    with LastPlace(seed):
+        shaken = [relative_buckets(lags, bidirectional=both_ways) for both_ways in (True, False)]
+    assert torch.equal(torch.stack(shaken), torch.stack(expected))
 
 
 @pytest.mark.parametrize("bidirectional", [True, False])

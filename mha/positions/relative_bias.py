@@ -12,6 +12,8 @@ from mha.validation import check_integer, check_tensor
 
 __all__ = ["RelativeBias", "relative_buckets"]
 
+EDGE = 1e-5  # of a bucket: above the rounding of float32, below what any distance but an edge's own comes to an edge
+
 
 class RelativeBias(nn.Module):
     """A learned bias per head and bucket of distances, added to the scores.
@@ -63,6 +65,7 @@ def relative_buckets(
         TypeError: lags are not integers.
         ValueError: n_buckets or max_distance is too small, or n_buckets odd where it must be even.
     Source: Raffel et al. 2020, section 2.1; the logarithms in float32 as in its code, since weights were trained so.
+    A distance at the edge of a bucket, such as a power of two, begins the next one, whichever way a processor rounds.
     """
     check_tensor("lags", lags)
     if lags.dtype.is_floating_point or lags.dtype == torch.bool:
@@ -70,7 +73,7 @@ def relative_buckets(
     size, n_exact = _check_buckets(n_buckets, max_distance, bidirectional)
     distance = lags.abs() if bidirectional else lags.clamp(min=0)
     growth = torch.log(distance.clamp(min=n_exact).float() / n_exact) / math.log(max_distance / n_exact)
-    wide = (n_exact + (growth * (size - n_exact)).long()).clamp(max=size - 1)
+    wide = (n_exact + (growth * (size - n_exact) + EDGE).long()).clamp(max=size - 1)
     buckets = torch.where(distance < n_exact, distance.long(), wide)
     return buckets + size * (lags < 0) if bidirectional else buckets
 
