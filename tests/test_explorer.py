@@ -15,6 +15,8 @@ from playwright.sync_api import Browser, Locator, Page
 
 from mha.view.explorer import explore
 from mha.view.explorer.codec import encode, per_cent, per_mille, quantise, tone
+from mha.view.explorer.labelled_maps import read_maps as read_weights
+from mha.view.explorer.markup import token_label
 
 TOKENS = ["[CLS]", "the", "cat", "saw", "the", "mat", "[SEP]"]
 SOURCE = ["<s>", "it", "rained", "all", "day", "</s>"]
@@ -64,6 +66,34 @@ def test_the_text_of_the_codes_is_short_and_harmless():
     assert not set(levels + text) & set('"\\<&\n')
 
 
+LETTERS = [chr(code) for code in range(33, 127) if chr(code) not in '"&<\\']
+
+
+def read_back(levels: str, text: str) -> list[int]:
+    """The codes again, as the page reads them: two letters a level; the 78 most frequent have one letter, others two."""
+    at = {letter: number for number, letter in enumerate(LETTERS)}
+    ranked = [90 * at[one] + at[two] for one, two in zip(levels[::2], levels[1::2], strict=True)]
+    letters, codes = iter(text), []
+    for letter in letters:
+        place = at[letter] if at[letter] < 78 else 78 + 90 * (at[letter] - 78) + at[next(letters)]
+        codes.append(ranked[place])
+    return codes
+
+
+def test_the_codes_can_be_read_back_and_the_most_frequent_come_first():
+    assert len(LETTERS) == 90
+    codes = np.random.default_rng(0).permutation(np.repeat(np.arange(1101), 1 + np.arange(1101) % 7))
+    assert read_back(*encode(codes)) == codes.tolist()
+    first, second, third = LETTERS[:3]
+    assert encode(np.array([5, 9, 9, 2]))[1] == third + first + first + second  # equally frequent ones by size
+
+
+def test_a_colour_step_begins_at_its_weight():
+    edges = [5, 20, 50, 100, 200, 350, 500, 700, 900]
+    assert tone(quantise([edge / 1000 for edge in edges])).tolist() == list(range(1, 10))
+    assert tone(quantise([(edge - 1) / 1000 for edge in edges])).tolist() == list(range(9))
+
+
 def test_colour_steps_grow_with_the_weight():
     steps = tone(quantise(np.linspace(0, 1, 1001)))
     assert steps[0] == 0
@@ -96,6 +126,7 @@ def broken(position: tuple[int, ...], value: float) -> np.ndarray:
             r"same shape in every layer, got \(2, 7, 7\) and \(3, 7, 7\)",
         ),
         ([], "at least one layer, got none"),
+        (np.ones((2, 3, 0, 7)), r"must have shape \(n_heads, i, j\), got \(3, 0, 7\)"),
         ({"encoder": random_weights(2, 3, 7, 7), "decoded": 0}, "among encoder, decoder, cross, got decoded too"),
         ({"cross": random_weights(2, 3, 7, 7)}, "target_tokens must be given with cross maps"),
     ],
@@ -116,6 +147,8 @@ def test_wrong_weights_are_named(weights, message):
         ({"compare": (0.5, 1)}, TypeError, r"compare\[0\] must be an integer, got 0.5"),
         ({"compare": 1}, TypeError, "compare must be two integers"),
         ({"compare": (0, 1, 2)}, TypeError, "compare must be two integers"),
+        ({"layer": -1}, ValueError, r"layer \(-1\) must be between 0 and 1"),
+        ({"focus": -1}, ValueError, r"focus \(-1\) must be between 0 and 6"),
         ({"focus": 7}, ValueError, r"focus \(7\) must be between 0 and 6"),
         ({"focus": 1.5}, TypeError, "focus must be an integer, got 1.5"),
         ({"title": 3}, TypeError, "title must be a string, got 3"),
@@ -157,10 +190,20 @@ def test_wrong_tokens_are_named():
         explore("the cat", random_weights(1, 1, 7, 7))
     with pytest.raises(TypeError, match="tokens must hold strings, got 101"):
         explore(["a", 101], random_weights(1, 1, 2, 2))
+    with pytest.raises(ValueError, match="tokens must hold at least one text, got none"):
+        explore([], random_weights(1, 1, 2, 2))
     with pytest.raises(ValueError, match="1 to 128 tokens, got 129"):
         explore(["a"] * 129, random_weights(1, 1, 129, 129))
     with pytest.raises(ValueError, match="at most 1000000 numbers, got 1081344"):
         explore(["a"] * 128, random_weights(6, 11, 128, 128))
+
+
+def test_what_lies_at_a_limit_is_taken_and_what_lies_beyond_it_is_not():
+    assert read_weights(["a"] * 128, np.full((1, 1, 128, 128), 1 / 128), None)[0].weights.shape == (1, 1, 128, 128)
+    assert read_weights(["a"] * 100, np.full((1, 100, 100, 100), 1 / 100), None)[0].weights.size == 1_000_000
+    assert read_weights(["a"] * 2, np.full((1, 1, 2, 2), 0.5 + 0.0004), None)
+    with pytest.raises(ValueError, match="must sum to 1"):
+        read_weights(["a"] * 2, np.full((1, 1, 2, 2), 0.5 + 0.001), None)
 
 
 # --- what is written -------------------------------------------------------------------------------------------------
@@ -240,6 +283,90 @@ def test_every_odd_token_can_be_stored():
     assert "(empty)" in page
     assert "<bdi>␣</bdi>" in page
     assert "<bdi>⏎</bdi>" in page
+
+
+def static(page: str) -> str:
+    return page[page.index("mx-static") : page.index("<script>")]
+
+
+def data(page: str) -> dict:
+    found = re.search(r"data=(\{.*\});\n", page)
+    assert found is not None
+    return json.loads(found[1])
+
+
+def test_the_first_state_is_the_head_that_was_asked_for():
+    weights = random_weights(2, 3, 7, 7)
+    page = static(explore(TOKENS, weights, layer=1, head=2, compare=(0, 1))._repr_html_())
+    assert "Layer 1, head 2 of 2 layers with 3 heads each" in page
+    cells = [(int(step), int(number)) for step, number in re.findall(r"<td class=t(\d)>(\d+)", page)]
+    codes = quantise(weights[1, 2]).ravel()
+    assert cells == list(zip(tone(codes).tolist(), per_cent(codes).tolist(), strict=True))
+    assert re.findall(r"<th scope=row><bdi>(.*?)</bdi>", page) == TOKENS
+    assert re.findall(r"<th scope=col><bdi>(.*?)</bdi>", page) == TOKENS
+
+
+def test_the_first_state_names_the_strongest_links_between_words_and_what_the_rest_takes():
+    weights = np.full((1, 1, 7, 7), 0.02)
+    weights[..., 0] = 0.88
+    for query, key, weight in ((2, 5, 0.5), (4, 3, 0.4), (1, 4, 0.3), (3, 3, 0.6), (6, 1, 0.7), (5, 6, 0.8)):
+        weights[0, 0, query, key] = weight
+        weights[0, 0, query, 0] = 0.9 - weight
+    page = html.unescape(re.sub(r"</?bdi>", "", static(explore(TOKENS, weights)._repr_html_())))
+    strongest = "‘cat’ → ‘mat’ 50.0\u00a0%, ‘the’ #2 → ‘saw’ 40.0\u00a0%, ‘the’ #1 → ‘the’ #2 30.0\u00a0%."
+    assert f"Strongest links between words: {strongest}" in page
+    assert f"[CLS] and [SEP] take {100 * weights[..., [0, 6]].sum() / 7:.1f}\u00a0% of all weight." in page
+
+
+def test_the_data_of_every_kind_can_be_read_back():
+    """Each weight, the sum over the special keys behind each row, and their share of all and of the words' weight."""
+    kinds = {"encoder": random_weights(2, 3, 6, 6), "cross": random_weights(1, 2, 4, 6, seed=1)}
+    page = explore(SOURCE, kinds, target_tokens=TARGET, focus=3)._repr_html_()
+    assert "Layer 0, head 0 of 2 layers with 3 heads each" in static(page)
+    written = data(page)
+    assert (written["picks"], written["focus"]) == ([[0, 0]], 3)
+    assert [(kind["self"], kind["k"]) for kind in written["kinds"]] == [(True, None), (False, SOURCE)]
+    assert [kind["special"] for kind in written["kinds"]] == [{"q": [0, 5], "k": [0, 5]}, {"q": [0], "k": [0, 5]}]
+    for kind, weights in zip(written["kinds"], kinds.values(), strict=True):
+        hidden = weights[..., [0, 5]].sum(-1, keepdims=True)
+        words = weights[:, :, [n for n in range(weights.shape[2]) if n not in kind["special"]["q"]]]
+        shares = [rows[..., [0, 5]].sum((2, 3)) / rows.sum((2, 3)) for rows in (weights, words)]
+        wanted = np.concatenate([np.concatenate([weights, hidden], -1).ravel(), np.stack(shares, -1).ravel()])
+        assert kind["shape"] == list(weights.shape)
+        assert read_back(kind["levels"], kind["codes"]) == quantise(wanted).tolist()
+
+
+def test_special_tokens_are_those_that_are_named_unless_all_are():
+    weights = random_weights(1, 1, 3, 3)
+    assert data(explore(["a", "</s>", "b"], weights)._repr_html_())["kinds"][0]["special"]["q"] == [1]
+    only_b = explore(["a", "</s>", "b"], weights, special_tokens=["b"])
+    assert data(only_b._repr_html_())["kinds"][0]["special"] == {"q": [2], "k": [2]}
+    assert data(explore(["<s>", "</s>", "[PAD]"], weights)._repr_html_())["kinds"][0]["special"] == {"q": [], "k": []}
+
+
+def test_no_character_of_the_data_is_one_that_a_page_reads():
+    page = explore(HOSTILE, random_weights(1, 2, 8, 8), title='"><b>')._repr_html_()
+    written = re.search(r"data=(\{.*\});\n", page)
+    assert written is not None
+    assert not set(written[1]) & set("<&")
+    assert page.count("&quot;&gt;&lt;b&gt;") == 2  # the title, and the group's name
+
+
+@pytest.mark.parametrize(
+    ("token", "label"),
+    [("", "(empty)"), (" a  ", "␣a␣␣"), ("  ", "␣␣"), ("a b", "a b"), ("\x01\x7f\r\t", "␁␡␍⇥"), ("\ud800", "\ufffd")],
+)
+def test_what_cannot_be_seen_of_a_token_gets_a_sign(token, label):
+    assert token_label(token) == label
+
+
+def test_numpys_integers_name_a_head_and_a_weight_may_miss_its_range_by_rounding():
+    weights = random_weights(2, 3, 7, 7)
+    weights[0, 1, 2] = [1.0005, -0.0005, 0, 0, 0, 0, 0]
+    one = explore(TOKENS, weights, layer=np.int64(0), head=np.int64(1), focus=np.int64(0))
+    assert data(one._repr_html_())["picks"] == [[0, 1]]
+    assert one.maps[0].weights.min() == 0.0
+    assert one.maps[0].weights.max() == 1.0
 
 
 # --- in the browser --------------------------------------------------------------------------------------------------

@@ -58,6 +58,10 @@ def test_softmax_gives_minus_infinity_nothing():
     assert_allclose(softmax(scores), [[0.25, 0.0, 0.75], [0.0, 0.0, 0.0], [0.0, 1.0, 0.0]], rtol=1e-15)
 
 
+def test_softmax_of_no_rows_is_no_rows():
+    assert softmax(np.zeros((0, 3))).shape == (0, 3)
+
+
 def test_softmax_leaves_its_argument_alone_and_widens():
     scores = np.array([1.0, 2.0], dtype=np.float32)
     assert softmax(scores).dtype == np.float64
@@ -79,7 +83,7 @@ def test_softmax_refuses_what_it_cannot_weigh(scores, axis, message):
 
 
 @pytest.mark.parametrize("masked", ["nothing", "mask", "bias", "both"])
-@pytest.mark.parametrize("scale", [None, 0.3])
+@pytest.mark.parametrize("scale", [None, 0.3, 0.0])
 def test_attention_is_torchs(qkv, masked, scale):
     mask = normal(B, 1, I, J, seed=4) > -0.8 if masked in ("mask", "both") else None
     bias = normal(H, I, J, seed=5) if masked in ("bias", "both") else None
@@ -146,9 +150,10 @@ def test_attention_refuses_shapes_that_disagree(shapes, message):
         attention(*(np.zeros(shape) for shape in shapes))
 
 
-def test_attention_refuses_a_float_mask(qkv):
-    with pytest.raises(TypeError, match=r"attn_mask must be bool \(True = may attend\), got float64"):
-        attention(*qkv, attn_mask=np.zeros((I, J)))
+@pytest.mark.parametrize("dtype", [np.float64, np.int64])
+def test_attention_refuses_a_mask_of_numbers(qkv, dtype):
+    with pytest.raises(TypeError, match=rf"attn_mask must be bool \(True = may attend\), got {np.dtype(dtype)}"):
+        attention(*qkv, attn_mask=np.zeros((I, J), dtype))
 
 
 @pytest.mark.parametrize("masked", [False, True])
@@ -174,7 +179,8 @@ def test_multi_head_attention_is_torchs(masked, crossed):
 
 
 def test_grouped_queries_are_torchs():
-    d_model, bias = 17, normal(H, I, I, seed=9)
+    d_model, bias = 17, np.where(normal(H, I, I, seed=8) > -1.2, normal(H, I, I, seed=9), -np.inf)
+    bias[:, :, 0] = 0.0
     x = normal(B, I, d_model, seed=1)
     w_q, w_k, w_v, w_o = (
         normal(rows, columns, seed=2 + n)

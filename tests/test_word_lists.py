@@ -20,6 +20,13 @@ def test_the_ten_tests_have_the_published_sizes():
         assert (len(test.a), len(test.b)) == (n_attributes, n_attributes)
 
 
+def test_flowers_stand_for_pleasant_and_insects_for_unpleasant():
+    test = association_tests()["WEAT 1"]
+    assert (test.label, test.about) == ("flowers, insects: pleasant", "control")
+    for words, word in ((test.x, "rose"), (test.y, "ant"), (test.a, "love"), (test.b, "abuse")):
+        assert word in words
+
+
 def test_no_word_stands_on_both_sides():
     for test in association_tests().values():
         for one, other in ((test.x, test.y), (test.a, test.b)):
@@ -45,6 +52,24 @@ def test_a_minimal_pair_differs_in_one_token_and_no_frame_is_used_twice():
     splits = [set(minimal_pairs("he / she", split)[0]) for split in ("reference", "discovery", "confirmation")]
     assert len(set.union(*splits)) == sum(map(len, splits))
     assert min(map(len, splits)) >= 20
+
+
+@pytest.mark.parametrize(
+    ("contrast", "one", "other"),
+    [
+        ("he / she", "he opened", "she opened"),
+        ("father / mother", "my father opened", "my mother opened"),
+        ("he / they", "he opened", "they opened"),
+        ("child / children", "the child opened", "the children opened"),
+        ("present / past", "they open", "they opened"),
+        ("anna / emma", "anna opened", "emma opened"),
+        ("cat / horse", "the cat opened", "the horse opened"),
+        ("this / that", "this man opened", "that man opened"),
+    ],
+)
+def test_a_contrast_names_its_first_and_its_second_word(contrast, one, other):
+    rest = "the window before breakfast."
+    assert [sentences[0] for sentences in minimal_pairs(contrast, "reference")] == [f"{one} {rest}", f"{other} {rest}"]
 
 
 def test_unknown_names_are_answered_with_the_known():
