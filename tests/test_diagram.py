@@ -82,6 +82,75 @@ def test_dropout_is_no_step_a_second_call_is_and_operations_are():
     assert flow.residuals() == []
 
 
+class Named(nn.Module):
+    """Tensors handed on by keyword, in a tuple and in a dict; a module that passes on; one called inside another."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.keep, self.join, self.twice = nn.Linear(12, 12), nn.Identity(), Join(), Twice()
+
+    def forward(self, x):
+        y = self.keep(self.first(input=x)).contiguous()  # nothing is done to it
+        return torch.mul(input=self.join((x, {"y": y})), other=self.twice(x))
+
+
+class Join(nn.Module):
+    def forward(self, parts):
+        return parts[0] * parts[1]["y"]
+
+
+class Twice(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.map = nn.Linear(12, 12)
+
+    def forward(self, x):
+        return self.map(self.map(x)).relu()
+
+
+def test_tensors_are_followed_wherever_they_stand_in_a_call():
+    flow = record_flow(Named(), x=X)
+    assert [node.name for node in flow.nodes] == ["x", "first", "join", "twice", "mul", "out"]
+    assert flow.sources("join") == ["x", "first"]
+    assert flow.sources("mul") == ["join", "twice"]
+
+
+@pytest.mark.parametrize("add", ["__add__", "__radd__", "add"])
+def test_a_sum_of_two_tensors_is_one_however_it_is_written(add):
+    class Sum(nn.Module):
+        def forward(self, x, y):
+            return getattr(x * 2, add)(y)
+
+    class Shift(nn.Module):
+        def forward(self, x):
+            return getattr(x * 2, add)(1)
+
+    assert [node.label for node in record_flow(Sum(), X, X.clone()).nodes if node.kind == "sum"] == ["+"]
+    assert not [node for node in record_flow(Shift(), X).nodes if node.kind == "sum"]
+
+
+def test_a_third_call_gets_a_third_name():
+    class Thrice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.map = nn.Linear(12, 12)
+
+        def forward(self, x):
+            return self.map(self.map(self.map(x)))
+
+    assert record_flow(Thrice(), X).edges == (("x", "map"), ("map", "map #2"), ("map #2", "map #3"), ("map #3", "out"))
+
+
+def test_an_option_that_is_no_tensor_is_no_input_and_no_gradient_is_kept():
+    flow = record_flow(EncoderBlock(12, 3, 24), X, is_causal=True)
+    assert [node.name for node in flow.nodes if node.kind == "input"] == ["x"]
+    seen = []
+    block = EncoderBlock(12, 3, 24)
+    block.ffn.register_forward_hook(lambda _, __, out: seen.append(out.requires_grad))
+    record_flow(block, X)
+    assert seen == [False]
+
+
 def test_recording_leaves_nothing_behind_and_changes_nothing():
     block = EncoderBlock(12, 3, 24)
     before = block(X)
@@ -277,6 +346,25 @@ def test_the_drawing_has_every_step_in_order_and_every_residual_on_the_right():
     assert [side > 0 for side in sides] == [True, True]
     texts, sides = drawn(record_flow(DecoderBlock(12, 3, 24), X, torch.randn(2, 7, 12)))
     assert [side > 0 for side in sides].count(False) == 2  # x past memory to the attention, memory to its own
+
+
+def test_what_is_drawn_says_what_it_is():
+    flow = recorded(norm_first=False)
+    ax = draw_flow(flow, plt.figure().subplots(), title="a block", wording=lambda node: node.name.upper())
+    boxes = {text.get_text(): text for text in ax.texts if text.get_text()}
+    plt.close(ax.figure)
+    assert ax.get_title() == "a block"
+    assert list(boxes) == [node.name.upper() for node in flow.nodes]
+    colours = {name: boxes[name].get_bbox_patch().get_facecolor() for name in boxes}
+    assert colours["ATTN_NORM"] == colours["FFN_NORM"] != colours["ATTN"] == colours["FFN"]
+    shapes = {name: type(boxes[name].get_bbox_patch().get_boxstyle()).__name__ for name in boxes}
+    assert [name for name in shapes if shapes[name] == "Circle"] == ["SUM", "SUM #2"]
+
+
+def test_lines_on_the_left_keep_apart():
+    _, sides = drawn(record_flow(DecoderBlock(12, 3, 24), X, torch.randn(2, 7, 12)))
+    left = [side for side in sides if side < 0]
+    assert len(set(left)) == len(left) == 2
 
 
 def test_pre_norm_and_post_norm_are_drawn_differently():

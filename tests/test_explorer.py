@@ -70,7 +70,7 @@ LETTERS = [chr(code) for code in range(33, 127) if chr(code) not in '"&<\\']
 
 
 def read_back(levels: str, text: str) -> list[int]:
-    """The codes again, as the page reads them: two letters a level; the 78 most frequent have one letter, others two."""
+    """The codes, read as the page does: two letters a level; the 78 most frequent have one letter, others two."""
     at = {letter: number for number, letter in enumerate(LETTERS)}
     ranked = [90 * at[one] + at[two] for one, two in zip(levels[::2], levels[1::2], strict=True)]
     letters, codes = iter(text), []

@@ -80,6 +80,18 @@ def test_map_draws_into_the_axes_it_is_given(weights):
     assert not left.images
 
 
+def test_map_writes_each_number_into_its_cell_so_that_it_can_be_read():
+    ax = plots.attention_map([[1.0, 0.0, 0.0], [0.5, 0.2, 0.3]], ["a", "b"], ["c", "d", "e"], largest=1.0)
+    written = {text.get_position(): (text.get_text(), text.get_color()) for text in ax.texts}
+    assert written[0, 0] == ("1.00", "white")
+    assert written[1, 1] == (".20", "#222222")
+    assert written[2, 1] == (".30", "#222222")
+    ax = plots.attention_map([[0.1, 0.02]], ["a"], ["b", "c"], largest=0.1)
+    assert [text.get_color() for text in ax.texts] == ["white", "#222222"]  # by the colour, not by the weight
+    labels = [str(n) for n in range(8)]
+    assert len(plots.attention_map(np.full((8, 8), 1 / 8), labels, labels).texts) == 64
+
+
 def test_map_writes_no_numbers_into_many_cells():
     labels = [str(n) for n in range(11)]
     assert not plots.attention_map(np.full((11, 11), 1 / 11), labels, labels).texts
@@ -119,9 +131,11 @@ def test_a_weight_beyond_the_darkest_colour_is_marked(weights):
         ({"weights": np.ones((2, 3, 5))}, ValueError, r"two axes \(i, j\).*\(2, 3, 5\)"),
         ({"weights": np.ones((3, 0))}, ValueError, "none empty"),
         ({"row_labels": ["a"]}, ValueError, r"row_labels must name 3 tokens.*got 1"),
+        ({"row_labels": COLUMNS}, ValueError, r"row_labels must name 3 tokens.*got 5"),
         ({"col_labels": ROWS}, ValueError, r"col_labels must name 5 tokens.*got 3"),
         ({"weights": np.full((3, 5), -1.0)}, ValueError, "not the scores"),
         ({"weights": np.full((3, 5), np.nan)}, ValueError, "finite"),
+        ({"weights": np.full((3, 5), np.inf)}, ValueError, "finite"),
         ({"weights": [[1.0], [0.5, 0.5]]}, ValueError, "weights must be nested evenly"),
         ({"weights": np.ones((3, 5), dtype=bool)}, TypeError, "weights must hold weights, got True and False"),
         ({"weights": np.ones((3, 5)) + 1j}, TypeError, "weights must hold real numbers, got complex numbers"),
@@ -152,6 +166,11 @@ def test_spread_draws_the_median_and_the_band():
     for x, low, high in zip([2, 4, 8], values.min(axis=0), values.max(axis=0), strict=True):
         np.testing.assert_array_equal(np.unique(corners[corners[:, 0] == x, 1]), [low, high])
     assert ax.get_legend_handles_labels()[1] == ["scaled"]
+    assert line.get_marker() == "o"
+    styled = plots.spread(ax, [2, 4, 8], values, "unscaled", color="red", marker="s")
+    assert (styled.get_color(), styled.get_marker()) == ("red", "s")
+    assert to_rgb(ax.collections[1].get_facecolor()[0]) == to_rgb("red")
+    assert to_rgb(ax.collections[0].get_facecolor()[0]) == to_rgb(line.get_color())
 
 
 @pytest.mark.parametrize(
