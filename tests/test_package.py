@@ -23,7 +23,7 @@ from tools.ranges import as_range
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-PACKAGES = ("mha", "experiments", "benchmarks")
+PACKAGES = ("mha", "course", "experiments", "benchmarks")
 INSTALLED_AS = {"sklearn": "scikit-learn"}
 NOT_REQUIRED = {"triton"}  # comes with the builds of torch that can use it; mha imports it where it is
 
@@ -78,9 +78,7 @@ def test_the_library_asks_for_what_it_imports():
 
 
 def test_ranges_begin_at_the_pins():
-    asked = [
-        Requirement(line) for line in [*PROJECT["dependencies"], *EXTRAS["book"], *EXTRAS["test"], *EXTRAS["cluster"]]
-    ]
+    asked = [Requirement(line) for line in [*PROJECT["dependencies"], *sum(EXTRAS.values(), [])]]
     own = {canonicalize_name(requirement.name): requirement for requirement in asked if requirement.name != "mha"}
     pinned = ranges("requirements.txt") | ranges("requirements-test.txt")
     assert {name: str(asked.specifier) for name, asked in own.items()} == {
