@@ -11,7 +11,7 @@ HTML := _build/html
 # One thread a process: two chapters at once with two threads each slow one another.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help book html test execute check shake serve lint binder lock clean environment test-environment
+.PHONY: help book html test execute check shake serve lint links binder lock clean environment test-environment
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ lint: test-environment ## ruff and mypy
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m mypy
+
+links: environment ## ask for every address outside the book; names those that do not answer
+	@$(VENV)/bin/jupyter-book build . --builder custom --custom-builder linkcheck
 
 binder: test-environment ## Binder's own steps in a clean environment, without docker
 	@MHA_BINDER_FULL=1 $(RUN) -m pytest tests/test_binder.py

@@ -212,3 +212,23 @@ def test_no_reader_needs_what_the_data_packages_depend_on():
             imported = re.findall(r"^[\s\"]*(?:from|import) (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
             assert not named & set(imported), path
     assert not {"transformers", "sentence-transformers"} & pins("requirements.txt").keys()
+
+
+def test_what_ci_runs_is_there():
+    """Every command of the workflows and of the devcontainer that names a make target, a script or a test module."""
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    files = [*(ROOT / ".github" / "workflows").glob("*.yml"), ROOT / ".ci" / "run"]
+    files.append(ROOT / ".devcontainer" / "devcontainer.json")
+    for file in files:
+        text = file.read_text(encoding="utf-8")
+        assert set(re.findall(r"^[^#]*\bmake ([a-z-]+)$", text, re.MULTILINE)) <= set(targets), file
+        assert [
+            name for name in re.findall(r"\b(?:tools/\w+\.py|\.ci/run)\b", text) if not (ROOT / name).exists()
+        ] == []
+    ignored = re.search(r"test_\{([\w,]+)\}\.py", (ROOT / ".github/workflows/test.yml").read_text(encoding="utf-8"))
+    assert [name for name in ignored[1].split(",") if not (ROOT / f"tests/test_{name}.py").exists()] == []
+
+
+def test_ci_lints_before_it_tests():
+    commands = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    assert [line for line in commands if re.match(r"(exec )?make ", line)] == ["make lint", "exec make test"]
