@@ -73,10 +73,15 @@ def load_weights(model: _FromTransformers, tensors: Mapping[str, Tensor]) -> Non
         model: receives the weights, in its own dtype and on its own device.
         tensors: by name. What the model's `published` names call unused is ignored.
     Raises:
+        TypeError: tensors is no mapping, or the model does not name its weights.
         ValueError: tensors are missing, left over, of another shape or kind, or too large for the model's dtype; all
             are named, and nothing was copied. An output head that differs from the embedding, where the model has one
             tensor for both.
     """
+    if not isinstance(tensors, Mapping):
+        raise TypeError(f"tensors must be a mapping of names to tensors, got {type(tensors).__name__}")
+    if not hasattr(model, "checkpoint_views"):
+        raise TypeError(f"model must be one of mha.models, which names its weights, got {type(model).__name__}")
     views = model.checkpoint_views()
     found, twice = model.published.read(tensors, views)
     _copy(views, found, {"there twice, and not equal": twice})

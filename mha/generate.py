@@ -11,7 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from mha.row_linear import wide_by_column
-from mha.validation import check_ids, check_integer, check_number
+from mha.validation import (
+    check_callable,
+    check_ids,
+    check_integer,
+    check_number,
+    check_tensor,
+    check_torch_generator,
+)
 
 __all__ = ["Decoder", "Sampling", "beam_search", "generate", "greedy", "probabilities"]
 
@@ -91,8 +98,7 @@ class Sampling:
     top_p: float | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.generator, torch.Generator):
-            raise TypeError(f"generator must be a torch.Generator, got {type(self.generator).__name__}")
+        check_torch_generator("generator", self.generator)
         _check_sampling(self.temperature, self.top_k, self.top_p)
 
     def __call__(self, logits: Tensor) -> Tensor:
@@ -126,6 +132,7 @@ def generate(
             is outside the vocabulary; as the model does.
     """
     _check_request(model, prompt, max_new_tokens, eos_id)
+    check_callable("choose", choose)
     batch, start = prompt.shape
     tokens = prompt.new_full((batch, start + max_new_tokens), 0 if eos_id is None else eos_id)
     tokens[:, :start] = prompt
@@ -221,6 +228,7 @@ def _search(
 
 def _wide(logits: Tensor) -> Tensor:
     """In float32 at least: sums of half precision run there."""
+    check_tensor("logits", logits)
     if not logits.dtype.is_floating_point:
         raise TypeError(f"logits must be floats, got {logits.dtype}")
     return logits if logits.dtype == torch.float64 else logits.float()
@@ -235,6 +243,7 @@ def _check_sampling(temperature: float, top_k: int | None, top_p: float | None) 
 
 
 def _check_request(model: Decoder, prompt: Tensor, max_new_tokens: int, eos_id: int | None) -> None:
+    check_callable("model", model)
     check_integer("max_new_tokens", max_new_tokens, at_least=1)
     if eos_id is not None:
         check_integer("eos_id", eos_id, at_least=0)
@@ -254,6 +263,7 @@ def _check_eos(eos_id: int | None, logits: Tensor) -> None:
 
 def _checked_choice(chosen: Tensor, logits: Tensor, eos_id: int | None) -> Tensor:
     _check_eos(eos_id, logits)
+    check_tensor("what choose gives", chosen)
     if chosen.shape != logits.shape[:1]:
         raise ValueError(f"choose must give one id a sequence ({len(logits)},), got {tuple(chosen.shape)}")
     check_ids("what choose gives", chosen[:, None], logits.shape[-1])

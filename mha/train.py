@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from mha.checkpoint import copy_tensors
-from mha.validation import check_integer, check_number
+from mha.validation import check_callable, check_integer, check_module, check_number
 
 __all__ = ["History", "fit", "warmup_cosine"]
 
@@ -84,6 +84,10 @@ def fit(
             weights are as that step found them.
     Source: AdamW: Loshchilov and Hutter 2019; the schedule: Loshchilov and Hutter 2017.
     """
+    check_module("model", model)
+    check_callable("loss", loss)
+    if evaluate is not None:
+        check_callable("evaluate", evaluate)
     check_integer("steps", steps, at_least=1)
     check_integer("every", every, at_least=1)
     check_integer("warmup", warmup, at_least=0, at_most=steps)
@@ -91,6 +95,8 @@ def fit(
     check_number("weight_decay", weight_decay, at_least=0)
     if clip != math.inf:
         check_number("clip", clip, above=0)
+    if checkpoint is not None and Path(checkpoint).is_dir():
+        raise ValueError(f"checkpoint ({checkpoint}) must be a file, not a folder")
     if checkpoint is not None and not Path(checkpoint).absolute().parent.is_dir():
         raise FileNotFoundError(f"checkpoint ({checkpoint}) must lie in a folder that is there")
     if not any(p.requires_grad for p in model.parameters()):

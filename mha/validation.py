@@ -19,6 +19,7 @@ from torch._subclasses.fake_tensor import FakeTensor
 from mha.precision import layer_precision, same_precision
 
 __all__ = [
+    "check_callable",
     "check_choice",
     "check_config",
     "check_finite",
@@ -31,6 +32,7 @@ __all__ = [
     "check_stream",
     "check_tensor",
     "check_texts",
+    "check_torch_generator",
     "readable",
 ]
 
@@ -189,6 +191,26 @@ def check_generator(name: str, rng: object) -> np.random.Generator:
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"{name} must be a numpy.random.Generator, as default_rng(0) makes, got {_shown(rng)}")
     return rng
+
+
+def check_torch_generator(name: str, generator: object) -> None:
+    """Refuse what is none of torch's, None say, which would draw from the generator that all share.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(generator, torch.Generator):
+        raise TypeError(f"{name} must be a torch.Generator, got {_shown(generator)}")
+
+
+def check_callable(name: str, value: object) -> None:
+    """Refuse what cannot be called.
+
+    Raises:
+        TypeError: it is not callable.
+    """
+    if not callable(value):
+        raise TypeError(f"{name} must be a function, got {_shown(value)}")
 
 
 def check_config(config: Any) -> None:

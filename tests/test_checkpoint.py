@@ -167,3 +167,10 @@ def test_another_width_of_float_is_converted():
     target = torch.zeros(3, dtype=torch.bfloat16)
     copy_tensors({"a": target}, {"a": torch.tensor([1.0, torch.inf, 3.0], dtype=torch.float64)})
     assert target.tolist() == [1.0, float("inf"), 3.0]
+
+
+def test_what_is_no_checkpoint_or_no_model_is_named():
+    with pytest.raises(TypeError, match="tensors must be a mapping of names to tensors, got list"):
+        load_weights(MAKE["gpt"](), [torch.ones(3)])
+    with pytest.raises(TypeError, match=r"model must be one of mha.models, which names its weights, got Linear"):
+        load_weights(nn.Linear(2, 3), {})

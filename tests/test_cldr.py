@@ -118,6 +118,11 @@ def test_bad_input_is_named_and_prefixes_are_plain():
         for language in ("xx", "no-such", ""):
             with pytest.raises(ValueError, match=f"language must be one that CLDR knows, .*, got '{language}'"):
                 call(language)
+    with pytest.raises(ValueError, match="item must be the code of a territory, got 'ZZZ'"):
+        answer("place", "ZZZ", "fr")
+    for call in (partial(cldr.held_out, "amount", "DE"), partial(answer, "amount", "DE", "fr")):
+        with pytest.raises(TypeError, match="item of kind 'amount' must be a tuple, got 'DE'"):
+            call()
     with pytest.raises(TypeError, match="texts must be several texts, got one string"):
         Alphabet("ab")
     with pytest.raises(ValueError, match=r"n_sentinels \(-1\) must be at least 0"):

@@ -285,8 +285,16 @@ def test_trouble_is_named(pair):
         generate(mine, prompt(), 1, choose=lambda logits: torch.full((len(logits),), V))
     with pytest.raises(ValueError, match=r"choose must give one id a sequence \(3,\), got \(3, 1\)"):
         generate(mine, prompt(), 1, choose=lambda logits: logits.argmax(-1, keepdim=True))
-    with pytest.raises(TypeError, match=r"generator must be a torch.Generator, got int"):
+    with pytest.raises(TypeError, match=r"generator must be a torch.Generator, got 0 \(int\)"):
         Sampling(0)
+    for call, message in [
+        (lambda: generate(mine, prompt(), 3, choose="greedy"), "choose must be a function, got 'greedy'"),
+        (lambda: generate(mine, prompt(), 3, choose=print), "what choose gives must be a tensor, got None"),
+        (lambda: generate(None, prompt(), 3), "model must be a function, got None"),
+        (lambda: probabilities([1.0, 2.0]), "logits must be a tensor, got"),
+    ]:
+        with pytest.raises(TypeError, match=message):
+            call()
     for options, message in [({"top_k": 2.0}, "top_k must be an integer"), ({"top_p": "1"}, "top_p must be a number")]:
         with pytest.raises(TypeError, match=message):
             Sampling(generator, **options)

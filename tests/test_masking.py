@@ -58,3 +58,5 @@ def test_trouble_is_named():
     ]:
         with pytest.raises(error, match=message):
             mask_tokens(token_ids, torch.Generator(), **usual | options)
+    with pytest.raises(TypeError, match=r"generator must be a torch.Generator, got None"):
+        mask_tokens(ids, None, **usual)

@@ -55,7 +55,11 @@ def test_trouble_is_named(encoder):
     token_ids, key_mask = batch()
     with pytest.raises(TypeError, match="key_mask must be bool"):
         encode_by_length(encoder, token_ids, key_mask=key_mask.long())
-    with pytest.raises(ValueError, match=r"must have one shape \(b, i\), got \(7, 13\) and \(7, 12\)"):
+    with pytest.raises(TypeError, match="token_ids must be a tensor of integers"):
+        encode_by_length(encoder, token_ids.tolist(), key_mask=key_mask)
+    with pytest.raises(TypeError, match="key_mask must be a tensor, got None"):
+        encode_by_length(encoder, token_ids, key_mask=None)
+    with pytest.raises(ValueError, match=r"key_mask must have shape \(7, 13\), got \(7, 12\)"):
         encode_by_length(encoder, token_ids, key_mask=key_mask[:, 1:])
     with pytest.raises(ValueError, match=r"group_size \(0\) must be at least 1"):
         encode_by_length(encoder, token_ids, key_mask=key_mask, group_size=0)

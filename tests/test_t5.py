@@ -253,6 +253,9 @@ def test_bad_input_is_named(mine):
             call()
     for message, call in {
         r"memory must be a tensor \(b, j, 22\), got NoneType": lambda: mine.decoder_for(None),
+        r"token_ids must be a tensor of integers, got \[\[0\]\]": lambda: writer([[0]]),
+        "caches must come from new_caches, got tuple": lambda: writer(decoder_ids, ()),
+        r"batch must be an integer, got 2.0": lambda: writer.new_caches(2.0, I),
         "memory_key_mask must be bool": lambda: mine.decoder_for(memory, key_mask.long()),
         "targets must be int64 or int32, got torch.float64": lambda: shift_right(decoder_ids.double()),
         r"start_id must be an integer, got 0.0 \(float\)": lambda: shift_right(decoder_ids, 0.0),

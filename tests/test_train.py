@@ -61,7 +61,7 @@ def test_equals_adamw_with_clipping_decay_and_schedule_by_hand(clip, weight_deca
     assert_close(model.weight.detach(), torch.tensor(want)[None], atol=1e-12, rtol=0)
 
 
-def test_trouble_is_named():
+def test_trouble_is_named(tmp_path):
     model = nn.Linear(1, 1)
     with pytest.raises(FloatingPointError, match=r"the loss is nan at step 2; try a smaller lr than 0.1"):
         fit(model, lambda step: model.weight.sum() * (float("nan") if step == 2 else 1.0), steps=5, lr=0.1)
@@ -98,6 +98,15 @@ def test_trouble_is_named():
             fit(model, **usual | options)
     with pytest.raises(ValueError, match="model must have a parameter that requires a gradient"):
         fit(nn.Linear(1, 1).requires_grad_(False), lambda step: model.weight.sum(), steps=5)
+    for call, message in [
+        (lambda: fit(None, usual["loss"], steps=1), "model must be a torch.nn.Module, got None"),
+        (lambda: fit(model, None, steps=1), "loss must be a function, got None"),
+        (lambda: fit(model, **usual, evaluate=3), "evaluate must be a function, got 3"),
+    ]:
+        with pytest.raises(TypeError, match=message):
+            call()
+    with pytest.raises(ValueError, match=r"checkpoint \(.*\) must be a file, not a folder"):
+        fit(model, **usual, checkpoint=tmp_path)
     with pytest.raises(FileNotFoundError, match="must lie in a folder that is there"):
         fit(model, lambda step: model.weight.sum(), steps=5, checkpoint="/nonexistent/run.safetensors")
 

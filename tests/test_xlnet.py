@@ -245,9 +245,11 @@ def test_trouble_is_named():
     for message, call in {
         r"a permutation of 0 … 3, got \[0, 1, 1, 3\]": lambda: permutation_masks(torch.tensor([0, 1, 1, 3])),
         r"n_context \(5\) must be between 0 and 4": lambda: permutation_masks(torch.arange(4), 5),
-        r"content_mask must have shape \(3, 13, 13\), got \(3, 11, 11\)": lambda: model.permuted(
-            ids, torch.arange(11).expand(B, 11)
+        r"content_mask must have shape \(3, 13, 13\), got \(3, 11, 11\)": lambda: model.two_streams(
+            ids, content[:, :11, :11], query, order
         ),
+        r"predicted must have 3 rows as token_ids, got 1": lambda: model.permuted(ids, order, predicted=order[:1]),
+        r"order must have shape \(3, 13\), got \(3, 11\)": lambda: model.permuted(ids, torch.arange(11).expand(B, 11)),
         r"predicted must name positions behind the context \(3\)": lambda: model.permuted(
             ids, order, n_context=3, predicted=order[:, 2:5]
         ),
@@ -257,13 +259,17 @@ def test_trouble_is_named():
         r"query_mask must be False on its diagonal": lambda: model.two_streams(ids, content, content, order),
         r"token_ids must lie between 0 and 28": lambda: model(ids + V),
         r"key_mask must have shape \(3, 13\), got \(1, 13\)": lambda: model(ids, key_mask=KEY_MASK[:1]),
-        r"segment_ids must have shape \(3, 13\)": lambda: model(ids, segment_ids=SEGMENTS[0]),
+        r"segment_ids must have shape \(3, 13\), got \(1, 13\)": lambda: model(ids, segment_ids=SEGMENTS[:1]),
         r"d_model \(21\) must be even": lambda: XLNetConfig(d_model=21, n_heads=3),
         r"n_layers \(0\) must be at least 1": lambda: XLNetConfig(n_layers=0),
     }.items():
         with pytest.raises(ValueError, match=message):
             call()
     for message, call in {
+        "query_mask must be a tensor, got None": lambda: model.two_streams(ids, content, None, order),
+        "attn_mask must be a tensor, got": lambda: model(ids, attn_mask=[[True]]),
+        r"order must be a tensor, got \[1, 0\]": lambda: permutation_masks([1, 0]),
+        r"predicted must be a tensor of integers, got \[1\]": lambda: model.permuted(ids, order, predicted=[1]),
         "order must be int64 or int32, got torch.float32": lambda: permutation_masks(torch.zeros(3)),
         "attn_mask must be bool": lambda: model(ids, attn_mask=content.int()),
         "predicted must be int64 or int32": lambda: model.two_streams(ids, content, query, order.double()),

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from mha.blocks import EncoderBlock
 from mha.checkpoint import CheckpointViews, PublishedNames, linear_views
 from mha.positions import real_positions
-from mha.validation import check_config, check_ids
+from mha.validation import check_config, check_ids, check_stream
 
 __all__ = ["Embeddings", "Encoder", "EncoderConfig", "MaskedLM"]
 
@@ -212,7 +212,12 @@ class MaskedLM(nn.Module):
         return self.token_logits(self.encoder(token_ids, key_mask=key_mask, segment_ids=segment_ids))
 
     def token_logits(self, hidden: Tensor) -> Tensor:
-        """Logits (..., v) from the encoder's vectors (..., m): of the masked positions alone, say, to save the rest."""
+        """Logits (..., v) from the encoder's vectors (..., m): of the masked positions alone, say, to save the rest.
+
+        Raises:
+            TypeError: hidden is no tensor.  ValueError: a width, dtype or device that does not fit.
+        """
+        check_stream("hidden", hidden, self.dense.in_features, self.dense)
         hidden = self.norm(F.gelu(self.dense(hidden)))  # (..., m) -> (..., m)
         return F.linear(hidden, self.encoder.embeddings.tokens.weight, self.bias)  # (..., m) -> (..., v)
 

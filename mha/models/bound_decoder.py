@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol, cast
 
-import torch
 from torch import Tensor, nn
 
 from mha.blocks import DecoderBlock
 from mha.cache import LayerCaches
+from mha.masks import check_key_mask
+from mha.validation import check_ids, check_integer
 
 __all__ = ["BoundDecoder", "DecoderCaches"]
 
@@ -90,15 +91,19 @@ class BoundDecoder:
         Returns:
             logits (n·b, i, v).
         Raises:
+            TypeError: the ids are no integers, or the caches none of `new_caches`.
             ValueError: the batch is no multiple of the memory's; as the decoder does.
         """
+        check_ids("token_ids", token_ids)
+        if caches is not None and not isinstance(caches, DecoderCaches):
+            raise TypeError(f"caches must come from new_caches, got {type(caches).__name__}")
         if caches is not None:
             return self._decode(token_ids, caches.memory, caches.memory_key_mask, caches)
         return self._decode(token_ids, *self._repeated(token_ids.shape[0]), None)
 
     def new_caches(self, batch: int, max_len: int) -> DecoderCaches:
         """Empty caches for a batch of n·b sequences of max_len tokens at most. Raises ValueError as the call does."""
-        memory, memory_key_mask = self._repeated(batch)
+        memory, memory_key_mask = self._repeated(check_integer("batch", batch, at_least=1))
         own = LayerCaches(block.self_attn.new_cache(batch, max_len) for block in self._blocks)
         of_memory = LayerCaches(block.cross_attn.new_cache(batch, memory.shape[1]) for block in self._blocks)
         return DecoderCaches(own, of_memory, memory, memory_key_mask)
@@ -116,10 +121,5 @@ def _check_memory(memory: Tensor, memory_key_mask: Tensor | None, d_model: int) 
         raise TypeError(f"memory must be a tensor (b, j, {d_model}), got {type(memory).__name__}")
     if memory.dim() != 3 or memory.shape[-1] != d_model or 0 in memory.shape:
         raise ValueError(f"memory must have shape (b, j, {d_model}), none empty, got {tuple(memory.shape)}")
-    if memory_key_mask is None:
-        return
-    if memory_key_mask.dtype != torch.bool:
-        raise TypeError(f"memory_key_mask must be bool (True = a real token), got {memory_key_mask.dtype}")
-    if memory_key_mask.shape != memory.shape[:2]:
-        shape = tuple(memory_key_mask.shape)
-        raise ValueError(f"memory_key_mask must have shape {tuple(memory.shape[:2])}, got {shape}")
+    if memory_key_mask is not None:
+        check_key_mask(memory_key_mask, memory.shape[0], memory.shape[1], "memory_key_mask")

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from mha.validation import check_integer
+from mha.masks import check_key_mask
+from mha.validation import check_ids, check_integer
 
 __all__ = ["encode_by_length"]
 
@@ -27,11 +28,8 @@ def encode_by_length(
         ValueError: key_mask has another shape than token_ids, or group_size is not positive; as the encoder does.
         TypeError: key_mask is not bool.
     """
-    if key_mask.dtype != torch.bool:
-        raise TypeError(f"key_mask must be bool (True = a real token), got {key_mask.dtype}")
-    if key_mask.shape != token_ids.shape or token_ids.dim() != 2:
-        shapes = f"{tuple(token_ids.shape)} and {tuple(key_mask.shape)}"
-        raise ValueError(f"token_ids and key_mask must have one shape (b, i), got {shapes}")
+    check_ids("token_ids", token_ids)
+    check_key_mask(key_mask, *token_ids.shape)
     check_integer("group_size", group_size, at_least=1)
     places = torch.arange(1, key_mask.shape[1] + 1, device=key_mask.device)
     ends = (key_mask * places).amax(1)  # (b, i) -> (b,): where the last real token stands

@@ -193,10 +193,7 @@ def shift_right(targets: Tensor, start_id: int = 0) -> Tensor:
     Source: Raffel et al. 2020's code; start and padding are one token there.
     """
     check_integer("start_id", start_id, at_least=0)
-    if targets.dtype not in (torch.int64, torch.int32):
-        raise TypeError(f"targets must be int64 or int32, got {targets.dtype}")
-    if targets.dim() != 2 or 0 in targets.shape:
-        raise ValueError(f"targets must have shape (b, i), none empty, got {tuple(targets.shape)}")
+    check_ids("targets", targets)
     shifted = torch.cat([torch.full_like(targets[:, :1], start_id), targets[:, :-1]], dim=1)
     return shifted.masked_fill(shifted == -100, start_id)
 

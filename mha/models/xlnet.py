@@ -14,7 +14,7 @@ from mha.blocks import FeedForward
 from mha.checkpoint import CheckpointViews, PublishedNames, linear_views
 from mha.masks import combine_masks
 from mha.models.relative import Pairs, RelativeAttention, lag_vectors
-from mha.validation import check_config, check_ids, check_integer, readable
+from mha.validation import check_config, check_ids, check_integer, check_tensor, readable
 
 __all__ = ["XLNet", "XLNetBlock", "XLNetConfig", "permutation_masks"]
 
@@ -191,11 +191,16 @@ class XLNet(nn.Module):
             ValueError: order is no permutation or nothing stands behind the context; predicted names a position that
                 does not; ids outside the vocabulary; shapes that do not fit.
         """
+        check_ids("token_ids", token_ids, self.config.vocab_size)
+        check_tensor("order", order)
+        if order.shape != token_ids.shape:
+            raise ValueError(f"order must have shape {tuple(token_ids.shape)}, got {tuple(order.shape)}")
         content, query = permutation_masks(order, n_context)
         if predicted is None:
             predicted = order[..., n_context:]
-        elif predicted.shape[:-1] == order.shape[:-1] and predicted.numel():
+        else:
             check_ids("predicted", predicted, order.shape[-1])
+            _check_rows(predicted, token_ids)
             given = readable(_ranks(order, n_context).gather(-1, predicted.long()) < n_context)
             if given is not None and bool(given.any()):
                 raise ValueError(f"predicted must name positions behind the context ({n_context}) of the order only")
@@ -224,9 +229,10 @@ class XLNet(nn.Module):
             As `forward` does; ValueError where query_mask lets a position see itself.
         """
         self._check(token_ids, {"content_mask": content_mask, "query_mask": query_mask}, key_mask, segment_ids)
+        check_tensor("content_mask", content_mask)
+        check_tensor("query_mask", query_mask)
         check_ids("predicted", predicted, token_ids.shape[1])
-        if predicted.shape[0] != token_ids.shape[0]:
-            raise ValueError(f"predicted must have {token_ids.shape[0]} rows as token_ids, got {predicted.shape[0]}")
+        _check_rows(predicted, token_ids)
         itself = readable(query_mask.diagonal(dim1=-2, dim2=-1))
         if itself is not None and bool(itself.any()):
             raise ValueError("query_mask must be False on its diagonal, or a token would be predicted from itself")
@@ -283,18 +289,26 @@ class XLNet(nn.Module):
         shape, square = tuple(token_ids.shape), (*token_ids.shape, token_ids.shape[1])
         wanted = {name: (mask, square) for name, mask in masks.items()}
         for name, (value, expected) in {**wanted, "key_mask": (key_mask, shape)}.items():
+            if value is not None:
+                check_tensor(name, value)
             if value is not None and value.dtype != torch.bool:
                 raise TypeError(f"{name} must be bool (True = may attend), got {value.dtype}")
             if value is not None and value.shape != expected:
                 raise ValueError(f"{name} must have shape {expected}, got {tuple(value.shape)}")
-        if segment_ids is not None and segment_ids.dtype not in (torch.int64, torch.int32):
-            raise TypeError(f"segment_ids must be int64 or int32, got {segment_ids.dtype}")
+        if segment_ids is not None:
+            check_ids("segment_ids", segment_ids)
         if segment_ids is not None and segment_ids.shape != shape:
             raise ValueError(f"segment_ids must have shape {shape}, got {tuple(segment_ids.shape)}")
 
 
+def _check_rows(predicted: Tensor, token_ids: Tensor) -> None:
+    if predicted.shape[0] != token_ids.shape[0]:
+        raise ValueError(f"predicted must have {token_ids.shape[0]} rows as token_ids, got {predicted.shape[0]}")
+
+
 def _ranks(order: Tensor, n_context: int) -> Tensor:
     """(..., i): when each position's turn comes, from 0."""
+    check_tensor("order", order)
     if order.dtype not in (torch.int64, torch.int32):
         raise TypeError(f"order must be int64 or int32, got {order.dtype}")
     if order.dim() < 1 or 0 in order.shape:

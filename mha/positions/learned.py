@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mha.masks import check_key_mask
 from mha.positions.table import check_embeddings
 from mha.precision import same_precision
 from mha.validation import check_integer, readable
@@ -24,10 +25,7 @@ def real_positions(key_mask: Tensor, shape: tuple[int, int]) -> Tensor | None:
     Raises:
         TypeError: key_mask is not bool.  ValueError: it has another shape.
     """
-    if key_mask.dtype != torch.bool:
-        raise TypeError(f"key_mask must be bool (True = a real token), got {key_mask.dtype}")
-    if key_mask.shape != shape:
-        raise ValueError(f"key_mask must have shape {shape}, got {tuple(key_mask.shape)}")
+    check_key_mask(key_mask, *shape)
     positions = (key_mask.long().cumsum(-1) - 1).clamp(min=0)  # (b, j)
     moved = readable(key_mask & (positions != torch.arange(shape[1], device=key_mask.device)))
     return positions if moved is None or bool(moved.any()) else None

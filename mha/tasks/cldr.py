@@ -46,6 +46,7 @@ __all__ = [
 CLDR_VERSION = "47"  # of Babel 2.18; another version words some answers differently
 LANGUAGES = ("fr", "de", "pl")
 KINDS = ("date", "amount", "price", "place")
+ITEMS = {"date": date, "amount": tuple, "price": tuple, "place": str}
 TASKS = tuple((kind, language) for kind in KINDS for language in LANGUAGES)
 
 FIRST_DAY, LAST_DAY, DAYS_APART = date(1000, 1, 1), date(2999, 12, 31), 61  # of every month and day, in 2000 years
@@ -97,7 +98,12 @@ def task_pairs(kind: str, language: str) -> tuple[tuple[Pair, ...], tuple[Pair, 
 
 
 def held_out(kind: str, item: date | tuple[int, str] | str) -> bool | None:
-    """True for a test item, False for one to train on, None for one that would be half new: a date in neither part."""
+    """True for a test item, False for one to train on, None for one that would be half new: a date in neither part.
+
+    Raises:
+        TypeError: item is of another kind.  ValueError: kind is unknown.
+    """
+    _check_item(kind, item)
     if isinstance(item, date):
         new_day, new_year = _chosen(f"{item:%m-%d}"), _chosen(f"{item:%Y}")
         return new_day if new_day == new_year else None
@@ -112,9 +118,9 @@ def answer(kind: str, item: date | tuple[int, str] | str, language: str | None) 
     Args:
         kind: one of `KINDS`.  item: a date, a (number, CLDR unit), a (number, currency's code) or a territory's code.
     Raises:
-        ValueError: kind or language is unknown.
+        TypeError: item is of another kind.  ValueError: kind, language, unit or territory is unknown.
     """
-    check_choice("kind", kind, KINDS)
+    _check_item(kind, item)
     if language is not None:
         _locale(language)
     if isinstance(item, date):
@@ -126,7 +132,10 @@ def answer(kind: str, item: date | tuple[int, str] | str, language: str | None) 
     elif isinstance(item, tuple):
         text = format_unit(*item, "long", locale=language or "en")
     else:
-        text = Locale(language or "en").territories[item]
+        territories = Locale(language or "en").territories
+        if item not in territories:
+            raise ValueError(f"item must be the code of a territory, got {item!r}")
+        text = territories[item]
     return " ".join(text.split())  # CLDR puts some that do not break
 
 
@@ -185,6 +194,12 @@ class Alphabet:
         checked = [[check_integer("rows", n, at_least=0, at_most=top) for n in row] for row in rows]
         ended = [torch.tensor([*row, self.end_id]) for row in checked]
         return torch.nn.utils.rnn.pad_sequence(ended, batch_first=True, padding_value=padding)
+
+
+def _check_item(kind: str, item: object) -> None:
+    check_choice("kind", kind, KINDS)
+    if not isinstance(item, ITEMS[kind]):
+        raise TypeError(f"item of kind {kind!r} must be a {ITEMS[kind].__name__}, got {item!r}")
 
 
 def _locale(language: str) -> Locale:

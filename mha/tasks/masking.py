@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mha.validation import check_ids, check_integer, check_number
+from mha.validation import check_ids, check_integer, check_number, check_torch_generator
 
 __all__ = ["mask_tokens"]
 
@@ -38,6 +38,7 @@ def mask_tokens(
     check_integer("first_id", first_id, at_least=0, at_most=vocab_size - 1)
     check_integer("mask_id", mask_id, at_least=0, at_most=vocab_size - 1)
     check_ids("token_ids", token_ids, vocab_size)
+    check_torch_generator("generator", generator)
     chosen, kind = torch.rand(2, *token_ids.shape, generator=generator)
     random_ids = torch.randint(first_id, vocab_size, token_ids.shape, generator=generator)
     predicted = (chosen < rate) & (token_ids >= first_id)

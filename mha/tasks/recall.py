@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from mha.validation import check_integer
+from mha.validation import check_integer, check_torch_generator
 
 __all__ = ["IGNORED", "Recall"]
 
@@ -67,6 +67,7 @@ class Recall:
         """
         check_integer("batch", batch, at_least=1)
         check_integer("distance", distance, at_least=0)
+        check_torch_generator("generator", generator)
         no_payload, first_key, no_key = self.n_symbols, self.n_symbols + 1, self.vocab_size - 1
         payloads = torch.randint(self.n_symbols, (batch, self.n_items + distance), generator=generator)
         keys = first_key + self._distinct(batch, self.n_keys, self.n_items, generator)

@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from mha.validation import check_integer, check_number
+from mha.validation import check_integer, check_number, check_torch_generator
 
 __all__ = ["corrupt_spans", "noise_mask", "split_at_spans"]
 
@@ -58,6 +58,7 @@ def noise_mask(length: int, generator: torch.Generator, *, share: float = 0.15, 
     check_integer("length", length, at_least=2)
     check_number("share", share, above=0, below=1)
     check_number("mean_span", mean_span, at_least=1)
+    check_torch_generator("generator", generator)
     n_noise = min(max(round(share * length), 1), length - 1)
     n_spans = min(max(round(n_noise / mean_span), 1), length - n_noise + 1)
     spans = _composition(n_noise, n_spans, generator)
