@@ -40,6 +40,20 @@ def test_shares_are_those_of_the_paper(rate):
     assert len(random_ids.unique()) > 0.9 * (V - FIRST)
 
 
+def test_without_options_every_id_is_ordinary_and_15_percent_are_chosen():
+    token_ids = torch.zeros(97, 211, dtype=torch.int64)
+    _, predicted = mask_tokens(token_ids, torch.Generator().manual_seed(0), mask_id=1, vocab_size=2)
+    assert within(predicted.double().mean().item(), 0.15, token_ids.numel())
+
+
+def test_at_a_rate_of_one_all_ordinary_tokens_are_chosen_and_any_of_them_may_be_put_in():
+    token_ids = torch.arange(4, 8).repeat(500, 1)  # 4 is the mask, 5 the first ordinary one
+    generator = torch.Generator().manual_seed(0)
+    inputs, predicted = mask_tokens(token_ids, generator, mask_id=4, vocab_size=8, first_id=5, rate=1.0)
+    assert torch.equal(predicted, token_ids >= 5)
+    assert set(inputs[:, 1].tolist()) == {4, 5, 6, 7}
+
+
 def test_chance_comes_from_the_generator_alone():
     assert torch.equal(masked(seed=3)[1], masked(seed=3)[1])
     assert not torch.equal(masked(seed=3)[1], masked(seed=4)[1])
@@ -51,6 +65,8 @@ def test_trouble_is_named():
     ids, usual = torch.zeros(2, 3, dtype=torch.int64), {"mask_id": 0, "vocab_size": 7}
     for token_ids, options, error, message in [
         (ids, {"first_id": 7}, ValueError, r"first_id \(7\) must be between 0 and 6"),
+        (ids, {"first_id": -1}, ValueError, r"first_id \(-1\) must be between 0 and 6"),
+        (ids, {"rate": 1.5}, ValueError, r"rate \(1.5\) must be above 0 and at most 1"),
         (ids, {"mask_id": 7}, ValueError, r"mask_id \(7\) must be between 0 and 6"),
         (ids, {"vocab_size": 7.0}, TypeError, r"vocab_size must be an integer, got 7.0"),
         (ids + 7, {}, ValueError, "token_ids must lie between 0 and 6, got 7 to 7"),

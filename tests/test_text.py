@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models
 
-from mha.tasks.prose import RUN, english_prose, paragraphs
+from mha.tasks.prose import english_prose, paragraphs
 from mha.text import SPECIAL, pack, train_bpe, train_wordpiece
 
 TEXTS = ["The cat sat on the mat.", "The dog sat on the log.", "A cat and a dog are on a log."] * 3
@@ -71,6 +71,21 @@ def test_wordpiece_keeps_to_its_size_or_refuses_it(texts, more):
     assert smallest <= train_wordpiece(texts, smallest + more).get_vocab_size() <= smallest + more
 
 
+def test_wordpiece_knows_no_capitals_and_gives_what_it_never_saw_one_id():
+    tokenizer = train_wordpiece(TEXTS, 100)
+    assert tokenizer.encode("The CAT, 7").tokens == ["the", "cat", "[UNK]", "[UNK]"]
+    assert tokenizer.decode(tokenizer.encode("A cat and a dog.").ids) == "a cat and a dog."
+
+
+def test_bytes_alone_are_a_vocabulary():
+    assert train_bpe([""], 261).get_vocab_size() == 261
+
+
+def test_texts_of_one_piece_fill_it():
+    row = BPE.encode(TEXTS[0]).ids
+    assert pack(BPE, TEXTS[:1], len(row) + 1).tolist() == [[*row, 3]]
+
+
 def test_pieces_hold_the_texts_in_order():
     pieces = pack(BPE, TEXTS, 7)
     row = [token for text in TEXTS for token in (*BPE.encode(text).ids, 3)]
@@ -117,15 +132,32 @@ a : array
 
 Too short to count.
 
+This sentence has eight words, no word more.
+
+This one has only seven words here.
+
+No sentence, as it ends without a stop: there are eight words
+
+.. note:: A directive that is followed by eight words or more.
+
+Two dots and a dash -- make no sentence of these eight words.
+
+The last paragraph but one has a line of blanks behind it.
+{blank}
+The dot of :attr:`.shape` and the title of :doc:`this page <page>` are no words.
+
 The formula x = 2 y has eight words or more.
 """
 
 
 def test_only_sentences_are_prose():
-    assert list(paragraphs(DOCSTRING)) == [
+    assert list(paragraphs(DOCSTRING.replace("{blank}", "    "))) == [
         "Return the mean of the values along the given axis.",
         "See numpy.mean and numpy.ndarray for what axis means, as in and out.",
         "It ends on the second line of these eight words.",
+        "This sentence has eight words, no word more.",
+        "The last paragraph but one has a line of blanks behind it.",
+        "The dot of shape and the title of this page are no words.",
     ]
 
 
@@ -133,11 +165,12 @@ def test_what_is_held_out_shares_no_run_of_eight_words_with_training():
     training, held_out = english_prose()
     assert len(training) > 5000
     assert len(held_out) > 300
+    assert 0.05 < len(held_out) / len(training) < 0.15  # of one module in ten
     assert len(set(training) | set(held_out)) == len(training) + len(held_out)
     runs = [set(), set()]
     for found, texts in zip(runs, (training, held_out), strict=True):
         for text in texts:
             words = text.lower().split()
-            found |= {" ".join(words[n : n + RUN]) for n in range(len(words) - RUN + 1)}
+            found |= {" ".join(words[n : n + 8]) for n in range(len(words) - 7)}
     assert runs[0].isdisjoint(runs[1])
     assert all(text.isascii() and text[-1] in ".!?" for text in training + held_out)
