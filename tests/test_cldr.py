@@ -1,7 +1,7 @@
 """Text-to-text pairs from CLDR: the version, what they say, and that what is held out was never seen."""
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 
 import pytest
@@ -39,6 +39,27 @@ def test_the_data_are_of_the_pinned_version(monkeypatch):
 )
 def test_what_cldr_says(kind, item, language, text):
     assert answer(kind, item, language) == text
+
+
+@pytest.mark.parametrize(
+    ("kind", "n_train", "n_test"),
+    [("date", 7707, 459), ("amount", 6496, 1496), ("price", 6496, 1496), ("place", 166, 57)],
+)
+def test_the_pairs_are_as_many_as_results_were_made_with(kind, n_train, n_test):
+    assert tuple(map(len, task_pairs(kind, "fr"))) == (n_train, n_test)
+
+
+def test_dates_are_61_days_apart():
+    every = {(date(1000, 1, 1) + timedelta(61 * n)).isoformat() for n in range(11976)}
+    assert {pair.source for part in task_pairs("date", "fr") for pair in part} < every
+
+
+def test_places_are_countries_with_short_names():
+    sources = {pair.source for part in task_pairs("place", "fr") for pair in part}
+    assert {"Germany", "Aruba"} <= sources
+    assert sources.isdisjoint({"European Union", "Eurozone", "Pseudo-Accents", "Pseudo-Bidi", "world", "Africa"})
+    names = {text for language in LANGUAGES for part in task_pairs("place", language) for pair in part for text in pair}
+    assert max(map(len, names)) == 20
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -92,6 +113,13 @@ def test_the_text_without_answers_holds_no_test_place():
             for pair in task_pairs(*task)[1]:
                 assert not any(text.lower() in name.lower() for name in names for text in pair), pair
     assert any(re.search("dollar canadien", name) for name in names)
+
+
+def test_an_alphabet_is_in_order_and_has_eight_sentinels():
+    letters = Alphabet(["ba", "éz"])
+    assert letters.characters == "abzé"
+    assert (letters.sentinels, letters.encode("ab")) == (tuple(range(2, 10)), [10, 11])
+    assert torch.equal(letters.batch([[7, 8], [9]]), torch.tensor([[7, 8, 1], [9, 1, 0]]))
 
 
 def test_the_alphabet_comes_back_and_says_what_it_lacks():
