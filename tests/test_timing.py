@@ -40,6 +40,28 @@ def test_a_short_call_is_repeated_and_its_mean_is_one_time(monkeypatch):
     assert len(log) == 1 + 2 * 4  # one to learn how long it takes, four fill a second
 
 
+def test_what_runs_before_runs_ahead_of_each_call(monkeypatch):
+    clock, log = FakeTime(monkeypatch), []
+    flush = clock.lasting(50.0, log, "flush")
+    times = time_calls({"short": clock.lasting(0.25, log, "call")}, rounds=1, warmup=2, seconds=1.0, before=flush)
+    assert times["short"] == [0.25]
+    assert log == ["call"] * 2 + ["flush", "call"] * (1 + 4)
+
+
+def test_a_call_longer_than_the_time_runs_once_and_one_without_length_ten_thousand_times(monkeypatch):
+    clock, log = FakeTime(monkeypatch), []
+    calls = {"long": clock.lasting(3.0, log, "long"), "none": clock.lasting(0.0, log, "none")}
+    times = time_calls(calls, rounds=1, warmup=0, seconds=1.0)
+    assert times == {"long": [3.0], "none": [0.0]}
+    assert (log.count("long"), log.count("none")) == (1 + 1, 1 + 10_000)
+
+
+def test_times_that_nobody_chose(monkeypatch):
+    clock, log = FakeTime(monkeypatch), []
+    assert len(time_calls({"a": clock.lasting(0.005, log)})["a"]) == 20
+    assert len(log) == 3 + 1 + 20 * 4  # warm-up; one to learn how long it takes; four fill 20 ms
+
+
 def test_calls_take_turns_in_an_order_that_changes(monkeypatch):
     clock, log = FakeTime(monkeypatch), []
     names = "abc"
@@ -47,6 +69,11 @@ def test_calls_take_turns_in_an_order_that_changes(monkeypatch):
     turns = [tuple(log[i : i + 3]) for i in range(3, len(log), 3)]
     assert all(set(turn) == set(names) for turn in turns)
     assert len(set(turns)) > 3
+
+
+def test_summary_is_the_median_and_the_quartiles():
+    assert summary([4.0, 1.0, 10.0, 2.0, 3.0]) == timing.Timing(median=3.0, lower=2.0, upper=4.0)
+    assert summary([1.0, 2.0]) == timing.Timing(median=1.5, lower=1.25, upper=1.75)
 
 
 def test_summary_is_not_moved_by_one_interruption():
@@ -73,6 +100,8 @@ def test_a_ratio_pairs_the_times_of_one_round():
 def test_the_flusher_touches_all_its_bytes():
     flush = cache_flusher(n_bytes=1000)
     assert int(flush().sum()) == 1000
+    assert int(flush().sum()) == 2000
+    assert flush().nbytes == 1000
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
@@ -99,6 +128,7 @@ TIMES = {"a": [1.0, 2.0], "b": [0.0, 1.0], "c": [1.0]}
         (lambda: time_calls({"a": int}, device="meta"), ValueError, "device must be cpu or cuda, got meta"),
         (lambda: summary([1.0]), ValueError, r"values must hold two times or more, got \[1.0\]"),
         (lambda: summary([1.0, NAN]), ValueError, r"values \(nan\) must be at least 0"),
+        (lambda: summary([1.0, float("inf")]), ValueError, r"values \(inf\) must be"),
         (lambda: summary([1.0, -1e-9]), ValueError, r"values \(-1e-09\) must be at least 0"),
         (lambda: paired_ratio(TIMES, "a", "b"), ValueError, r"times\['b'\] \(0.0\) must be above 0"),
         (lambda: paired_ratio(TIMES, "a", "c"), ValueError, "a and c must share their rounds, got 2 and 1"),
