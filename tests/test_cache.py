@@ -76,6 +76,23 @@ def test_bytes_are_those_of_keys_and_values(dtype, item_bytes):
     assert cache.cache_bytes == 2 * B * G * MAX * D * item_bytes
 
 
+def test_caches_of_all_layers_count_and_reorder_together():
+    caches = LayerCaches(KVCache(2, 3, 5, 7) for _ in range(4))
+    for n, cache in enumerate(caches):
+        cache.append(torch.full((2, 3, 1, 7), float(n)) + torch.arange(2)[:, None, None, None], torch.zeros(2, 3, 1, 7))
+    assert caches.cache_bytes == 4 * 2 * 2 * 3 * 5 * 7 * 4
+    assert caches.length == 1
+    caches.reorder(torch.tensor([1, 0]))
+    assert [cache.keys[0, 0, 0, 0].item() for cache in caches] == [1, 2, 3, 4]
+
+
+def test_truncate_to_the_length_there_is_changes_nothing():
+    cache = KVCache(2, 3, 5, 7)
+    cache.append(torch.ones(2, 3, 4, 7), torch.ones(2, 3, 4, 7))
+    cache.truncate(4)
+    assert cache.length == 4
+
+
 def test_truncate_keeps_the_first_and_the_next_write_over_the_rest():
     cache = filled(5)
     first = cache.keys[:, :, :2].clone()

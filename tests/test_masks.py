@@ -79,6 +79,11 @@ def test_combined_allows_where_all_allow(codes):
         assert torch.equal(combined, torch.stack(given_masks).all(0))
 
 
+def test_a_mask_of_integers_is_refused():
+    with pytest.raises(TypeError, match=r"must be bool \(True = may attend\), got torch.int64"):
+        combine_masks(None, causal_mask(3), torch.zeros(3, 3, dtype=torch.int64))
+
+
 def test_combined_broadcasts_and_changes_no_argument():
     padding = padding_mask(torch.tensor([5, 2]))[:, None, None, :]
     causal = causal_mask(3, 5)

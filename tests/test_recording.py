@@ -48,6 +48,17 @@ def test_maps_are_named_stacked_and_differentiable(model):
     assert_close(model(x), out)
 
 
+def test_layers_stand_in_the_order_in_which_they_ran_and_each_counts_once():
+    layers = nn.Sequential(*(MultiHeadAttention(M, H) for _ in range(11)))  # "10" comes before "2" in a dictionary
+    with record_attention(layers) as maps:
+        for _ in range(2):
+            layers(torch.randn(B, I, M))
+    assert list(maps) == [str(n) for n in range(11)]
+    assert len(maps) == len(maps.stack()) == 11
+    for n, weights in enumerate(maps.stack()):
+        assert torch.equal(weights, maps[str(n)])
+
+
 def test_every_call_is_kept(model):
     with record_attention(model) as maps:
         model(torch.randn(B, I, M))

@@ -60,6 +60,13 @@ def test_tiled_survives_scores_that_overflow_an_exponential():
         assert_close(ours, attention(q, k, v)[0], atol=1e-12, rtol=0)
 
 
+def test_the_scale_that_is_given_is_the_one_that_counts():
+    tensors = inputs(keys=I)
+    want = attention(*tensors, attn_mask=sliding_window_mask(I, 4), scale=0.3)[0]
+    same_with_gradients(sliding_window_attention(*tensors, window=4, scale=0.3), want, tensors)
+    same_with_gradients(tiled_attention(*tensors, tile=4, scale=0.3), attention(*tensors, scale=0.3)[0], tensors)
+
+
 @given(st.integers(1, 20), st.integers(0, 5))
 def test_numpy_tiles_of_any_size_are_the_oracle(tile, seed):
     q, k, v = (x[0, 0].detach().numpy() for x in inputs(seed=seed))
@@ -78,6 +85,34 @@ def test_sliding_window_is_attention_under_its_mask(window, kv_heads, padded):
         allowed = allowed & key_mask[:, :, None, :]
     ours = sliding_window_attention(*tensors, window=window, key_mask=key_mask)
     same_with_gradients(ours, attention(*tensors, attn_mask=allowed)[0], tensors)
+
+
+def test_numpy_tiles_of_scores_far_from_zero_neither_overflow_nor_vanish():
+    q, k, v = (x[0, 0].detach().numpy() for x in inputs())
+    for shift in (-5000.0, 5000.0):  # one more channel, the same for every key: weights do not change
+        far_q, far_k = np.hstack([q, np.full((I, 1), shift)]), np.hstack([k, np.ones((J, 1))])
+        wanted = reference.attention(far_q, far_k, v)[0]
+        assert np.abs(tiled_numpy.tiled_attention(far_q, far_k, v, tile=3) - wanted).max() < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("shapes", "tile"),
+    [
+        (((2, 3), (4, 3), (5, 3)), 1),
+        (((2, 3), (4, 3), (4,)), 1),
+        (((3,), (4, 3), (4, 3)), 1),
+        (((2, 3), (4, 3), (4, 3)), 0),
+    ],
+)
+def test_numpy_tiles_refuse_what_does_not_fit(shapes, tile):
+    with pytest.raises(ValueError, match="tile > 0, got"):
+        tiled_numpy.tiled_attention(*map(np.ones, shapes), tile=tile)
+
+
+def test_linear_attention_looks_across_to_a_memory_of_another_length():
+    q, k, v = inputs()
+    weights = elu_plus_one(q) @ elu_plus_one(k).mT
+    same_with_gradients(linear_attention(q, k, v), weights / weights.sum(-1, keepdim=True) @ v, (q, k, v))
 
 
 @pytest.mark.parametrize("is_causal", [False, True])
