@@ -1,6 +1,12 @@
 """Give a model of the package the weights of a tiny random transformers model, and compare their gradients."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
 import torch
+import torch.nn.functional as F
 from torch import nn
 from torch.testing import assert_close
 
@@ -43,3 +49,21 @@ def assert_same_gradients(
     for name, gradient in wanted.items():
         assert gradient is not None, name
         assert_close(mapped[name], gradient, atol=atol, rtol=0, msg=lambda text, name=name: f"{name}: {text}")
+
+
+@contextmanager
+def dropped() -> Iterator[list[tuple[int, ...]]]:
+    """Inside the `with`: the shapes of what torch drops from, in order; for fused attention those of its weights."""
+    shapes: list[tuple[int, ...]] = []
+    dropout, attend = F.dropout, F.scaled_dot_product_attention
+
+    def noted_dropout(x: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> torch.Tensor:
+        shapes.extend([tuple(x.shape)] if training and p else [])
+        return dropout(x, p, training, inplace)
+
+    def noted_attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, **options: Any) -> torch.Tensor:
+        shapes.extend([(*q.shape[:-1], k.shape[-2])] if options.get("dropout_p") else [])
+        return attend(q, k, v, **options)
+
+    with patch.object(F, "dropout", noted_dropout), patch.object(F, "scaled_dot_product_attention", noted_attend):
+        yield shapes

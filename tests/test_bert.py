@@ -1,5 +1,7 @@
 """The masked-token head: equal to transformers' BertForMaskedLM in values and gradients, with padding and segments."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -8,7 +10,7 @@ from transformers import BertConfig, BertForMaskedLM
 
 from mha.checkpoint import load_weights
 from mha.models.bert import EncoderConfig, MaskedLM
-from tests.parity import assert_same_gradients, randomised, with_weights_of
+from tests.parity import assert_same_gradients, dropped, randomised, with_weights_of
 
 V, M, LAYERS, H, FF, MAX = 29, 22, 3, 2, 31, 13
 B, LENGTH = 3, 11
@@ -46,6 +48,37 @@ def test_values_and_gradients_equal_transformers(dtype, atol, padded):
     for logits in (got, want):
         F.cross_entropy(logits[predicted], targets[predicted]).backward()
     assert_same_gradients(theirs, mine, atol)
+
+
+def test_in_training_embeddings_weights_activations_and_updates_are_dropped_and_at_rest_nothing():
+    model = MaskedLM(replace(CONFIG, dropout=0.25))
+    with dropped() as shapes:
+        model.train()(ids(V, 0))
+    block = [(B, H, LENGTH, LENGTH), (B, LENGTH, M), (B, LENGTH, FF), (B, LENGTH, M)]
+    assert shapes == [(B, LENGTH, M), *LAYERS * block]
+    with dropped() as shapes:
+        model.eval()(ids(V, 0))
+    assert shapes == []
+
+
+def test_fresh_weights_have_berts_width_and_no_biases():
+    torch.manual_seed(0)
+    model = MaskedLM(EncoderConfig(vocab_size=101, d_model=128, n_layers=2, n_heads=4, d_ff=512, max_len=53))
+    block = model.encoder.blocks[1]
+    for weight in (
+        model.encoder.embeddings.tokens.weight, model.encoder.embeddings.positions.weight, model.dense.weight,
+        block.attn.qkv.weight, block.attn.out.weight, block.ffn.up.weight, block.ffn.down.weight,
+    ):  # fmt: skip
+        assert_close(weight.std().item(), 0.02, rtol=0.05, atol=0)
+    for bias in (model.bias, model.dense.bias, block.attn.qkv.bias, block.attn.out.bias, block.ffn.up.bias):
+        assert not bias.any()
+
+
+def test_the_longest_text_has_max_len_tokens():
+    model = MaskedLM(CONFIG)
+    assert model(torch.zeros(1, MAX, dtype=torch.int64)).shape == (1, MAX, V)
+    with pytest.raises(ValueError, match=r"at most max_len \(13\) tokens, got 14"):
+        model(torch.zeros(1, MAX + 1, dtype=torch.int64))
 
 
 def test_a_checkpoint_that_does_not_fit_is_named_and_nothing_is_copied():

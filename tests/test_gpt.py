@@ -11,7 +11,7 @@ import mha.models.gpt
 from mha.checkpoint import load_weights
 from mha.models.gpt import GPT, GPTConfig
 from mha.recording import record_attention
-from tests.parity import assert_same_gradients, randomised, with_weights_of
+from tests.parity import assert_same_gradients, dropped, randomised, with_weights_of
 
 V, M, LAYERS, H, FF, MAX = 29, 22, 3, 2, 31, 13
 B, LENGTH = 3, 11
@@ -127,6 +127,17 @@ def test_fresh_weights_have_gpt2s_widths():
     ]:  # fmt: skip
         assert_close(weight.std().item(), width, rtol=0.05, atol=0)
     assert not block.attn.qkv.bias.any()
+
+
+def test_in_training_embeddings_weights_activations_and_updates_are_dropped_and_at_rest_nothing():
+    model = GPT(GPTConfig(vocab_size=29, d_model=22, n_layers=3, n_heads=2, d_ff=31, max_len=13, dropout=0.25))
+    ids = torch.zeros(3, 5, dtype=torch.int64)
+    with dropped() as shapes:
+        model.train()(ids)
+    assert shapes == [(3, 5, 22), *3 * [(3, 2, 5, 5), (3, 5, 22), (3, 5, 31), (3, 5, 22)]]
+    with dropped() as shapes:
+        model.eval()(ids)
+    assert shapes == []
 
 
 def test_trouble_is_named():

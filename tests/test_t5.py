@@ -3,7 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from parity import assert_same_gradients, randomised, with_weights_of
+from parity import assert_same_gradients, dropped, randomised, with_weights_of
 from torch.testing import assert_close
 from transformers import T5Config as TheirConfig
 from transformers import T5ForConditionalGeneration
@@ -193,6 +193,33 @@ def test_a_source_of_padding_alone_gives_numbers(mine):
     assert torch.isfinite(logits).all()
     without = mine(token_ids.flip(1), decoder_ids, key_mask=key_mask)  # nothing of the source can be seen
     assert_close(logits[1], without[1], atol=1e-12, rtol=0)
+
+
+def test_in_training_both_ends_of_both_stacks_weights_activations_and_updates_are_dropped():
+    token_ids, _, decoder_ids = padded_source()
+    model = my_t5(dropout=0.25)
+    with dropped() as shapes:
+        model.train()(token_ids, decoder_ids)
+    reads, writes = (B, J, M), (B, I, M)
+    encoder = [reads, *L * [(B, H, J, J), reads, (B, J, FF), reads], reads]
+    decoder = [writes, *L * [(B, H, I, I), writes, (B, H, I, J), writes, (B, I, FF), writes], writes]
+    assert shapes == encoder + decoder
+    with dropped() as shapes:
+        model.eval()(token_ids, decoder_ids)
+    assert shapes == []
+
+
+def test_fresh_weights_have_t5s_widths():
+    torch.manual_seed(0)
+    model = my_t5(vocab_size=400, d_model=64, n_heads=4, head_dim=32, d_ff=512)
+    block = model.decoder.blocks[1]
+    for layer in (block.self_attn, block.cross_attn, model.encoder.blocks[0].attn):
+        q, k, v = layer.qkv.weight.chunk(3)
+        for weight, width in ((q, (64 * 32) ** -0.5), (k, 64**-0.5), (v, 64**-0.5), (layer.out.weight, 128**-0.5)):
+            assert_close(weight.std().item(), width, rtol=0.05, atol=0)
+    assert_close(model.embed.weight.std().item(), 1.0, rtol=0.05, atol=0)
+    assert_close(block.ffn.up.weight.std().item(), 64**-0.5, rtol=0.05, atol=0)
+    assert_close(block.ffn.down.weight.std().item(), 512**-0.5, rtol=0.05, atol=0)
 
 
 def test_scores_are_not_scaled_and_start_as_if_they_were():

@@ -12,7 +12,7 @@ from transformers import XLNetLMHeadModel
 from mha.checkpoint import load_weights
 from mha.models.xlnet import XLNet, XLNetConfig, permutation_masks
 from mha.recording import record_attention
-from tests.parity import assert_same_gradients, randomised, with_weights_of
+from tests.parity import assert_same_gradients, dropped, randomised, with_weights_of
 
 V, M, LAYERS, H, FF = 29, 22, 3, 2, 31
 B, I, P = 3, 13, 5  # noqa: E741
@@ -226,6 +226,31 @@ def test_fresh_weights_have_the_published_width():
         assert_close(weight.std().item(), 0.02, rtol=0.05, atol=0)
     assert not model.bias.any()
     assert not block.ffn.down.bias.any()
+
+
+def test_in_training_lags_tokens_weights_activations_and_updates_are_dropped_and_at_rest_nothing():
+    model = XLNet(XLNetConfig(vocab_size=29, d_model=22, n_layers=3, n_heads=2, d_ff=31, dropout=0.25))
+    ids = torch.zeros(4, 5, dtype=torch.int64)
+    with dropped() as shapes:
+        model.train()(ids)
+    block = [(4, 2, 5, 5), (4, 5, 22), (4, 5, 31), (4, 5, 22)]
+    assert shapes == [(9, 22), (4, 5, 22), *3 * block, (4, 5, 22)]
+    with dropped() as shapes:
+        model.permuted(ids, torch.arange(5).expand(4, 5), n_context=3)
+    both = [(4, 2, 7, 5), (4, 7, 22), (4, 7, 31), (4, 7, 22)]  # the content of five, the queries of two
+    last = [(4, 2, 2, 5), (4, 2, 22), (4, 2, 31), (4, 2, 22)]
+    assert shapes == [(9, 22), (4, 7, 22), *2 * both, *last, (4, 2, 22)]
+    with dropped() as shapes:
+        model.eval()(ids)
+    assert shapes == []
+
+
+def test_predictions_stand_in_the_order_of_their_turns():
+    torch.manual_seed(0)
+    model = XLNet(XLNetConfig(vocab_size=29, d_model=22, n_layers=1, n_heads=2, d_ff=31)).double()
+    ids, order = torch.arange(5)[None], torch.tensor([[2, 4, 1, 3, 0]])
+    turns = model.permuted(ids, order, n_context=2)
+    assert torch.equal(turns, model.permuted(ids, order, n_context=2, predicted=torch.tensor([[1, 3, 0]])))
 
 
 def test_trouble_is_named():
