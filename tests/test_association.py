@@ -189,3 +189,9 @@ def test_input_of_another_kind_is_named():
         template_vectors(len, "cat", ["{}"])
     with pytest.raises(TypeError, match="templates must be several texts, got one string"):
         template_vectors(len, ["cat"], "{}")
+
+
+def test_a_vector_too_long_for_its_length_is_named():
+    x, _, a, b = drawn(0)
+    with np.errstate(over="ignore"), pytest.raises(ValueError, match="b must hold vectors of finite length"):
+        associations(x, a, b * 1e200)

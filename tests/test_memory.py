@@ -9,6 +9,7 @@ from mha.variants.tiled import tiled_attention
 
 
 def test_it_counts_what_exists_at_one_time():
+    assert peak_bytes(lambda: None) == 0
     assert peak_bytes(lambda: torch.zeros(1000)) == 4000
     assert peak_bytes(lambda: torch.zeros(1000) + torch.zeros(1000)) == 12000
     before = torch.zeros(1000)  # not counted
