@@ -55,6 +55,7 @@ def test_bytes_are_those_of_the_arrays_that_each_part_reads_and_writes():
     assert parts["scores"].bytes == parts["average"].bytes == q.nbytes + k.nbytes + scores.nbytes
     assert parts["scale"].bytes == parts["softmax"].bytes == 2 * scores.nbytes
     assert fused_cost(H, I, J, D).bytes == 2 * (q.nbytes + k.nbytes)
+    assert all(2 * half.bytes == parts[name].bytes for name, half in explicit_cost(H, I, J, D, item_bytes=2).items())
     assert fused_cost(H, I, J, D, item_bytes=2).bytes == q.nbytes + k.nbytes
     assert fused_cost(H, I, J, D).flops == sum(part.flops for part in parts.values())
 

@@ -59,6 +59,11 @@ def test_layers_stand_in_the_order_in_which_they_ran_and_each_counts_once():
         assert torch.equal(weights, maps[str(n)])
 
 
+def test_nothing_recorded_is_nothing_to_stack(model):
+    with record_attention(model) as maps, pytest.raises(ValueError, match="got no recorded layer"):
+        maps.stack()
+
+
 def test_every_call_is_kept(model):
     with record_attention(model) as maps:
         model(torch.randn(B, I, M))

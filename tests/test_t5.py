@@ -9,8 +9,11 @@ from transformers import T5Config as TheirConfig
 from transformers import T5ForConditionalGeneration
 from transformers.models.t5.modeling_t5 import T5LayerNorm
 
+from mha.blocks import DecoderBlock
 from mha.checkpoint import load_weights
 from mha.generate import beam_search, generate
+from mha.heads import MultiHeadAttention
+from mha.models.bound_decoder import BoundDecoder
 from mha.models.t5 import T5, T5Config, shift_right
 from mha.positions import RelativeBias
 from mha.recording import record_attention
@@ -174,6 +177,14 @@ def test_several_sequences_share_a_memory_and_change_places_with_it(mine):
     mixed = torch.cat([decoder_ids[rows, :5], three_each[:, 5:6]], dim=1)
     want = mine.decoder_for(memory[rows], key_mask[rows])(mixed)[:, -1:]
     assert_close(got, want, atol=1e-12, rtol=0)
+
+
+def test_each_attention_gets_a_cache_of_its_own_heads_and_length():
+    grouped = MultiHeadAttention(M, 2, n_kv_heads=1)
+    decoder = BoundDecoder(None, [DecoderBlock(M, 2, FF, attention=grouped)], torch.zeros(B, J, M))
+    caches = decoder.new_caches(2 * B, I)
+    assert (caches.own[0].keys.shape[1], caches.own[0].max_len) == (1, I)
+    assert (caches.of_memory[0].keys.shape[1], caches.of_memory[0].max_len) == (2, J)
 
 
 def test_padding_changes_nothing_and_the_future_nothing_either(mine):
