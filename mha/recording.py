@@ -66,7 +66,8 @@ def record_attention(model: nn.Module) -> Iterator[AttentionMaps]:
 
     That holds for the thread that entered it; other threads, and a copy of the model, go as ever. Under activation
     checkpointing a layer that runs again in the backward pass is not a call of its own; what the explicit path saves
-    for the backward pass is kept all the same.
+    for the backward pass is kept all the same. On a GPU the paths draw dropout differently: do not have recording,
+    checkpointing and dropout together there.
 
     Args:
         model: holds `MultiHeadAttention` layers, or is one.

@@ -101,15 +101,16 @@ def test_gradcheck():
     assert torch.autograd.gradcheck(lambda *a: attention(*a)[1], (q, k, v))
 
 
-def test_dropout_drops_the_same_share_and_keeps_the_mean():
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_dropout_drops_the_same_share_and_keeps_the_mean(dtype):
     generator = torch.Generator().manual_seed(0)
-    q, k = torch.randn((1, 1, 211, D), generator=generator), torch.randn((1, 1, 223, D), generator=generator)
-    v = torch.ones(1, 1, 223, 1)  # the output is then the sum of the surviving weights, 1 on average
+    q, k = (torch.randn((1, 1, n, D), generator=generator).to(dtype) for n in (211, 223))
+    v = torch.ones((1, 1, 223, 1), dtype=dtype)  # the output is then the sum of the surviving weights, 1 on average
     torch.manual_seed(0)
     for out in (attention(q, k, v, dropout_p=0.25)[0], fused_attention(q, k, v, dropout_p=0.25)):
-        error = out.std() / 211**0.5
-        assert abs(out.mean() - 1) < 4 * error
-        assert out.std() > 0.01
+        error = out.float().std() / 211**0.5
+        assert abs(out.float().mean() - 1) < 4 * error
+        assert out.float().std() > 0.01
 
 
 def test_without_an_axis_of_heads():
