@@ -115,7 +115,19 @@ def pruned(layer):
     return layer
 
 
-CHANGES = [Adapter, doubled_output, doubled_input, doubled_weight, doubled_method, pruned]
+class Doubling(nn.Linear):
+    """A subclass with a way of its own."""
+
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+
+def doubled_class(layer):
+    layer.__class__ = Doubling
+    return layer
+
+
+CHANGES = [doubled_class, Adapter, doubled_output, doubled_input, doubled_weight, doubled_method, pruned]
 
 
 @pytest.mark.parametrize("change", CHANGES)
