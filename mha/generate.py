@@ -150,7 +150,10 @@ def _continue(model: Decoder, tokens: Tensor, start: int, choose: Choose, eos_id
     done = 0  # tokens in the caches
     for end in range(start, stop):
         logits = model(tokens[:, done:end], caches=caches)[:, -1]  # (b, v)
-        chosen = _checked_choice(choose(logits), logits, eos_id)
+        _check_eos(eos_id, logits)
+        chosen = choose(logits)
+        if not (choose is greedy or isinstance(choose, Sampling)):  # which can give nothing else
+            _check_chosen(chosen, logits)
         done = end if use_cache else 0
         if eos_id is not None:
             chosen = chosen.masked_fill(ended, eos_id)
@@ -261,10 +264,8 @@ def _check_eos(eos_id: int | None, logits: Tensor) -> None:
         raise ValueError(f"eos_id ({eos_id}) must be below the number of tokens ({logits.shape[-1]})")
 
 
-def _checked_choice(chosen: Tensor, logits: Tensor, eos_id: int | None) -> Tensor:
-    _check_eos(eos_id, logits)
+def _check_chosen(chosen: Tensor, logits: Tensor) -> None:
     check_tensor("what choose gives", chosen)
     if chosen.shape != logits.shape[:1]:
         raise ValueError(f"choose must give one id a sequence ({len(logits)},), got {tuple(chosen.shape)}")
     check_ids("what choose gives", chosen[:, None], logits.shape[-1])
-    return chosen
