@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, bootstrap
 
@@ -40,6 +40,7 @@ def test_statistics_are_their_definitions():
     np.testing.assert_allclose(wefat(x, a, b), np.array(by_loops) / spreads, atol=1e-12)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 50), st.floats(0.01, 100))
 def test_lengths_of_vectors_do_not_matter_and_roles_change_the_sign(seed, scale):
     x, y, a, b = drawn(seed)
@@ -135,6 +136,7 @@ def test_the_bootstrap_leaves_out_draws_without_a_difference():
         bootstrap_interval([third] * 2, [third] * 2, a, b, rng=np.random.default_rng(0))
 
 
+@settings(deadline=None)
 @given(st.floats(-1, 1), st.integers(2, 12), st.integers(2, 12))
 def test_equals_have_no_effect_size_however_their_mean_is_rounded(value, n_x, n_y):
     with pytest.raises(ValueError, match="must not be all equal"):
