@@ -103,8 +103,9 @@ def test_templates_make_one_vector_a_word_and_template():
     assert vectors.shape == (2, 2, 3)
     assert vectors[1, 0].tolist() == [6, 3, 1]
     assert vectors[0, 1].tolist() == [len("this is a cat."), 2, 1]
-    with pytest.raises(ValueError, match=r"must hold \{\} once, got 'no place'"):
-        template_vectors(embed, ["cat"], ["no place"])
+    for template in ("no place", "{} and {}"):
+        with pytest.raises(ValueError, match=rf"must hold \{{\}} once, got '{template}'"):
+            template_vectors(embed, ["cat"], [template])
 
 
 @pytest.mark.parametrize("level", [0.95, 0.7])

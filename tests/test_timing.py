@@ -10,11 +10,15 @@ from mha.measure.timing import Timing, cache_flusher, paired_ratio, summary, tim
 
 
 class FakeTime:
-    """A clock that moves only when a call says so."""
+    """A clock that moves only when a call says so, and by what it takes to read it."""
 
-    def __init__(self, monkeypatch):
-        self.now = 0.0
-        monkeypatch.setattr(timing.time, "perf_counter", lambda: self.now)
+    def __init__(self, monkeypatch, reading=0.0):
+        self.now, self.reading = 0.0, reading
+        monkeypatch.setattr(timing.time, "perf_counter", self.read)
+
+    def read(self):
+        self.now += self.reading
+        return self.now
 
     def lasting(self, seconds, log=None, name=""):
         def call():
@@ -60,6 +64,20 @@ def test_times_that_nobody_chose(monkeypatch):
     clock, log = FakeTime(monkeypatch), []
     assert len(time_calls({"a": clock.lasting(0.005, log)})["a"]) == 20
     assert len(log) == 3 + 1 + 20 * 4  # warm-up; one to learn how long it takes; four fill 20 ms
+
+
+def test_reading_the_clock_is_shared_by_all_repeats(monkeypatch):
+    clock = FakeTime(monkeypatch, reading=0.125)
+    assert time_calls({"a": clock.lasting(0.875)}, rounds=1, warmup=0, seconds=4.0) == {"a": [0.875 + 0.125 / 4]}
+
+
+def test_a_cold_call_is_repeated_by_its_cold_time(monkeypatch):
+    clock, log, lasts = FakeTime(monkeypatch), [], []
+    call = clock.lasting(lambda: lasts.pop() if lasts else 0.01, log)
+    assert time_calls({"a": call}, rounds=3, warmup=0, seconds=1.0, before=lambda: lasts.append(1.0)) == {
+        "a": [1.0] * 3
+    }
+    assert len(log) == 1 + 3
 
 
 def test_calls_take_turns_in_an_order_that_changes(monkeypatch):
