@@ -115,7 +115,7 @@ def test_tensors_are_followed_wherever_they_stand_in_a_call():
     assert flow.sources("mul") == ["join", "twice"]
 
 
-@pytest.mark.parametrize("add", ["__add__", "__radd__", "add"])
+@pytest.mark.parametrize("add", ["__add__", "__radd__", "__iadd__", "add", "add_"])
 def test_a_sum_of_two_tensors_is_one_however_it_is_written(add):
     class Sum(nn.Module):
         def forward(self, x, y):
