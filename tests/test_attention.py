@@ -93,6 +93,25 @@ def test_future_does_not_reach_the_past(queries):
             assert torch.count_nonzero(v.grad[:, :, :ahead]) > 0
 
 
+@pytest.mark.parametrize(("mask", "bias"), [(True, False), (False, True), (True, True)])
+def test_fused_equals_explicit_where_keys_are_as_many_as_queries(mask, bias):
+    chosen = options(mask, bias, causal=True)
+    chosen = {name: x[..., :I] if isinstance(x, torch.Tensor) else x for name, x in chosen.items()}
+    q, k, v = inputs()
+    k, v = k[:, :, :I], v[:, :, :I]
+    assert_close(fused_attention(q, k, v, **chosen), attention(q, k, v, **chosen)[0], atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("scale", [0.3, 0.0])
+def test_the_scale_that_is_given_is_the_one_that_counts(scale):
+    q, k, v = inputs()
+    want, want_weights = reference.attention(q.detach(), k.detach(), v.detach(), scale=scale)
+    out, weights = attention(q, k, v, scale=scale)
+    assert_close(weights.detach().numpy(), want_weights, atol=1e-12, rtol=0)
+    for got in (out, fused_attention(q, k, v, scale=scale)):
+        assert_close(got.detach().numpy(), want, atol=1e-12, rtol=0)
+
+
 def test_gradcheck():
     q, k, v = (x[:1, :2].detach().requires_grad_() for x in inputs())
     allowed, bias = masks()

@@ -169,6 +169,7 @@ def test_a_resumed_run_equals_one_that_was_never_stopped(tmp_path):
         assert torch.equal(resumed.state_dict()[name], value), name
     again = fit(resumed, regression(resumed, stop_at=0), checkpoint=path, **options)  # nothing is left to do
     assert again.losses == want.losses
+    assert again.evaluations == got.evaluations
 
 
 @pytest.mark.parametrize("lacking", ["unused", "frozen"])
