@@ -174,3 +174,11 @@ def test_what_is_no_checkpoint_or_no_model_is_named():
         load_weights(MAKE["gpt"](), [torch.ones(3)])
     with pytest.raises(TypeError, match=r"model must be one of mha.models, which names its weights, got Linear"):
         load_weights(nn.Linear(2, 3), {})
+
+
+def test_all_that_does_not_fit_is_named_at_once():
+    targets = {"a": torch.zeros(3), "b": torch.zeros(2)}
+    with pytest.raises(
+        ValueError, match=r"missing: \['a'\]; surplus: \['c'\]; of another shape: \['b: expected \(2,\)"
+    ):
+        copy_tensors(targets, {"b": torch.ones(3), "c": torch.ones(1)})

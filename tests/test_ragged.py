@@ -61,7 +61,7 @@ def test_trouble_is_named(encoder):
         encode_by_length(encoder, token_ids, key_mask=None)
     with pytest.raises(ValueError, match=r"key_mask must have shape \(7, 13\), got \(7, 12\)"):
         encode_by_length(encoder, token_ids, key_mask=key_mask[:, 1:])
-    with pytest.raises(ValueError, match=r"must have one shape \(b, i\), got \(7, 13, 1\) and \(7, 13, 1\)"):
+    with pytest.raises(ValueError, match=r"token_ids must have shape \(b, i\), none empty, got \(7, 13, 1\)"):
         encode_by_length(encoder, token_ids[..., None], key_mask=key_mask[..., None])
     with pytest.raises(ValueError, match=r"group_size \(0\) must be at least 1"):
         encode_by_length(encoder, token_ids, key_mask=key_mask, group_size=0)
