@@ -10,6 +10,7 @@ import re
 
 import numpy as np
 import pytest
+import scipy.stats
 import torch
 
 from course.claims import MIME_TYPE, Claim, claims, read_claims
@@ -78,6 +79,15 @@ def test_an_unknown_claim_is_refused_with_near_ones():
 
 
 # ---- the interval
+
+
+def test_what_is_measured_is_a_mean_with_students_interval():
+    values = [0.0, 0.0, 0.0, 0.0, 1.0]
+    claim = Claim("C26")
+    claim.measure("x", values, above=-1)
+    half = scipy.stats.t.ppf(0.975, 4) * scipy.stats.sem(values)
+    assert claim.measurements[0].value == 0.2
+    assert claim.measurements[0].interval == pytest.approx((0.2 - half, 0.2 + half), abs=0.01)
 
 
 def test_equal_values_give_an_interval_without_width():
