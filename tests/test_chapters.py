@@ -155,6 +155,7 @@ BROKEN = {
     "misspelt shake tag": (set_tags(2, "shake_exact"), "none that the tests know"),
     "shaking left out without a reason": (set_tags(2, "shake-exact"), "go together (got ['shake-exact'] and '')"),
     "a reason for nothing": (lambda n: code(n, 2).metadata.update({"shake-exact": "it counts bytes"}), "go together"),
+    "an explorer compared": (set_outputs(2, text('<div class="mha-explorer">')), "cell 2 shows an explorer"),
     "skip by comment": (set_source(5, "# NBVAL_SKIP\nprint(time())"), "cell 5 is marked to be skipped"),
     "skip by tag": (set_tags(2, "nbval-skip"), "cell 2 is marked to be skipped"),
     "skip by nbclient's tag": (set_tags(2, "skip-execution"), "cell 2 is marked to be skipped"),

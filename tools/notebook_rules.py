@@ -173,6 +173,12 @@ def exact_cells_say_why(notebook: NotebookNode) -> Problems:
             yield f"{place}: the tag and the reason {SHAKE_EXACT!r} go together (got {tags(cell)} and {reason!r})"
 
 
+def explorers_are_not_compared(notebook: NotebookNode) -> Problems:
+    for place, cell in numbered(notebook):
+        if any("mha-explorer" in text for text in texts(cell)) and "nbval-ignore-output" not in markers(cell):
+            yield f"{place} shows an explorer, whose code for a weight differs between processors: nbval-ignore-output"
+
+
 def nothing_is_skipped(notebook: NotebookNode) -> Problems:
     for place, cell in numbered(notebook):
         if FORBIDDEN & {*tags(cell), *(marker.upper().replace("-", "_") for marker in markers(cell))}:
@@ -229,6 +235,7 @@ RULES: tuple[Callable[[NotebookNode], Problems], ...] = (
     pictures_have_alt_text,
     markers_are_spelt_right,
     exact_cells_say_why,
+    explorers_are_not_compared,
     nothing_is_skipped,
     outputs_belong_to_code,
     cells_are_short,
