@@ -103,13 +103,6 @@ def test_summary_is_not_moved_by_one_interruption():
     assert summary(values) == summary(sorted(values))
 
 
-def test_a_call_too_short_for_the_clock_is_repeated_no_more_than_it_must(monkeypatch):
-    FakeTime(monkeypatch)
-    log = []
-    assert time_calls({"nothing": lambda: log.append(1)}, rounds=2, warmup=0) == {"nothing": [0.0, 0.0]}
-    assert len(log) == 1 + 2 * 10_000
-
-
 def test_a_ratio_pairs_the_times_of_one_round():
     times = {"a": [1.0, 20.0, 3.0, 40.0], "b": [1.0, 10.0, 1.0, 10.0]}
     assert paired_ratio(times, "a", "b") == Timing(2.5, 1.75, 3.25)
