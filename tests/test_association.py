@@ -169,6 +169,8 @@ NAN = float("nan")
         (lambda x, a, b: effect_size(np.ones((3, 2)), np.ones((4, 2))), r"agree in the other axes.*\(3, 2\) and"),
         (lambda x, a, b: effect_size([1.0, NAN], [2.0, 3.0]), "x must be finite, got "),
         (lambda x, a, b: effect_interval([1, 2, 3], [NAN, 2]), "y must be finite, got "),
+        (lambda x, a, b: effect_interval(x, [1, 2]), r"got shapes \(11, 31\) and \(2,\)"),
+        (lambda x, a, b: effect_interval([1, 2], x), r"got shapes \(2,\) and \(11, 31\)"),
         (lambda x, a, b: effect_interval(x, x), r"must be \(n_x,\) and \(n_y,\), got shapes \(11, 31\)"),
         (lambda x, a, b: effect_interval([1, 1, 1], [0, 0]), "the groups must spread within themselves"),
         (lambda x, a, b: effect_interval([1, 2], [3, 5], level=95), r"level \(95\) must be"),

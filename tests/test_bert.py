@@ -1,6 +1,6 @@
 """The masked-token head: equal to transformers' BertForMaskedLM in values and gradients, with padding and segments."""
 
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 import pytest
 import torch
@@ -59,6 +59,10 @@ def test_in_training_embeddings_weights_activations_and_updates_are_dropped_and_
     with dropped() as shapes:
         model.eval()(ids(V, 0))
     assert shapes == []
+
+
+def test_sizes_that_are_not_given_are_those_of_minilm():
+    assert astuple(EncoderConfig()) == (30522, 384, 6, 12, 1536, 512, 2, 0.0, 1e-12)
 
 
 def test_fresh_weights_have_berts_width_and_no_biases():

@@ -248,6 +248,12 @@ def test_an_ended_beam_keeps_its_score_and_its_length(pair):
         assert_close(found, score(mine, row[None, : 5 + length], 5).sum() / length**0.5, atol=1e-10, rtol=0)
 
 
+def test_the_last_token_has_no_need_of_room(pair):
+    mine, _ = pair
+    assert generate(mine, prompt(1), MAX - 5 + 1).shape == (1, MAX + 1)
+    assert beam_search(mine, prompt(1), MAX - 5 + 1, n_beams=2)[0].shape == (2, MAX + 1)
+
+
 def test_trouble_is_named(pair):
     mine, _ = pair
     generator = torch.Generator()
@@ -292,6 +298,7 @@ def test_trouble_is_named(pair):
         (lambda: generate(mine, prompt(), 3, choose=print), "what choose gives must be a tensor, got None"),
         (lambda: generate(None, prompt(), 3), "model must be a function, got None"),
         (lambda: probabilities([1.0, 2.0]), "logits must be a tensor, got"),
+        (lambda: probabilities(torch.tensor([1, 2])), "logits must be floats, got torch.int64"),
     ]:
         with pytest.raises(TypeError, match=message):
             call()

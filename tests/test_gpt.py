@@ -1,5 +1,7 @@
 """GPT: equal to transformers' GPT-2 in values and gradients, with padding and with caches; blind to the future."""
 
+from dataclasses import astuple
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -115,6 +117,21 @@ def test_recorded_maps_are_causal():
     weights = maps.stack()
     assert weights.shape == (LAYERS, B, H, LENGTH, LENGTH)
     assert torch.equal(weights, weights.tril())
+
+
+def test_sizes_that_are_not_given_are_those_of_the_smallest_gpt2():
+    theirs = GPT2Config()
+    assert astuple(GPTConfig()) == (
+        theirs.vocab_size, theirs.n_embd, theirs.n_layer, theirs.n_head, 4 * theirs.n_embd, theirs.n_positions,
+        0.0, theirs.layer_norm_epsilon,
+    )  # fmt: skip
+
+
+def test_two_tokens_are_enough_for_a_loss():
+    model, _ = pair()
+    ids = token_ids()[:, :2]
+    want = F.cross_entropy(model(ids)[:, 0], ids[:, 1])
+    assert_close(model.next_token_loss(ids), want, atol=1e-12, rtol=0)
 
 
 def test_fresh_weights_have_gpt2s_widths():

@@ -174,6 +174,7 @@ def test_bad_input_is_named(model, runs):
         (lambda: patch_heads(model, heads[0], [(0.0, 1)]), TypeError, "layer must be an integer, got 0.0"),
         (lambda: patch_heads(model, heads[0], [3]), TypeError, r"heads must be pairs \(layer, head\), got 3"),
         (lambda: patch_heads(None, heads[0], []), TypeError, "model must be a torch.nn.Module, got None"),
+        (lambda: patch_output("layer", torch.ones(1)), TypeError, "module must be a torch.nn.Module, got 'layer'"),
         (lambda: patch_output(layer, None), TypeError, "value must be a tensor, got None"),
     )
     for make, error, message in cases:
@@ -188,3 +189,7 @@ def test_bad_input_is_named(model, runs):
         head_contributions(attention_layers(model)[0], torch.ones(1, 2, 7, 8))
     with pytest.raises(ValueError, match=r"got \(1, 3, 7, 9\)"):
         head_contributions(attention_layers(model)[0], torch.ones(1, 3, 7, 9))
+    replaced = attention_layers(model)[0]
+    replaced.out = torch.nn.Identity()
+    with pytest.raises(TypeError, match=r"layer.out.weight must be a tensor, got None"):
+        head_contributions(replaced, torch.ones(1, 3, 7, 8))

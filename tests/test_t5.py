@@ -1,5 +1,7 @@
 """T5: equal to transformers' T5ForConditionalGeneration, values and gradients; caches; what it refuses."""
 
+from dataclasses import astuple
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -218,6 +220,14 @@ def test_in_training_both_ends_of_both_stacks_weights_activations_and_updates_ar
     with dropped() as shapes:
         model.eval()(token_ids, decoder_ids)
     assert shapes == []
+
+
+def test_sizes_that_are_not_given_are_those_of_t5_small():
+    theirs = TheirConfig()
+    assert astuple(T5Config()) == (
+        theirs.vocab_size, theirs.d_model, theirs.num_layers, theirs.num_heads, theirs.d_kv, theirs.d_ff,
+        theirs.relative_attention_num_buckets, theirs.relative_attention_max_distance, 0.0, theirs.layer_norm_epsilon,
+    )  # fmt: skip
 
 
 def test_fresh_weights_have_t5s_widths():

@@ -1,5 +1,7 @@
 """XLNet: equal to transformers' in values and gradients; no token is predicted from itself or from what follows it."""
 
+from dataclasses import astuple
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -10,6 +12,7 @@ from transformers import XLNetConfig as TheirConfig
 from transformers import XLNetLMHeadModel
 
 from mha.checkpoint import load_weights
+from mha.models.relative import RelativeAttention
 from mha.models.xlnet import XLNet, XLNetConfig, permutation_masks
 from mha.recording import record_attention
 from tests.parity import assert_same_gradients, dropped, randomised, with_weights_of
@@ -215,6 +218,11 @@ def test_masks_of_an_order():
     content, query = permutation_masks(torch.tensor([2, 0, 3, 1]), n_context=2)
     assert query.int().tolist() == [[0, 0, 0, 0], [1, 0, 1, 1], [0, 0, 0, 0], [1, 0, 1, 0]]
     assert content.int().tolist() == [[1, 0, 1, 0], [1, 1, 1, 1], [1, 0, 1, 0], [1, 0, 1, 1]]
+
+
+def test_sizes_that_are_not_given_are_those_of_the_base_model():
+    assert astuple(XLNetConfig()) == (32000, 768, 12, 12, 3072, 0.0, 1e-12)
+    assert RelativeAttention(12, 3).dropout == 0.0
 
 
 def test_fresh_weights_have_the_published_width():
