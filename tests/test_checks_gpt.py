@@ -56,7 +56,7 @@ def nucleus_cut(p, threshold):
 
 
 def nucleus_torch(p, threshold):
-    """One trial meets the threshold exactly, which no sum survives that went through a logarithm: a hair less is asked."""
+    """One trial meets the threshold exactly; no sum that went through a logarithm does, so a hair less is asked."""
     return probabilities(torch.from_numpy(p).log(), top_p=threshold * (1 - 1e-9))
 
 
