@@ -61,6 +61,7 @@ def test_sinusoidal_positions_are_the_oracles(base):
     expected = torch.from_numpy(reference.sinusoidal_positions(J, M, base))
     assert_close(sinusoidal_positions(J, M, base=base, dtype=torch.float64), expected, rtol=0, atol=1e-15)
     assert torch.equal(sinusoidal_positions(J, M, base=base), expected.float())
+    assert torch.equal(sinusoidal_positions(J, M), sinusoidal_positions(J, M, base=10000.0))
     assert sinusoidal_positions(J, M, device="meta").device.type == "meta"
 
 

@@ -42,6 +42,12 @@ def test_each_process_learns_the_same_tokens(train, size):
     assert Tokenizer.from_str(first.stdout.decode()).get_vocab_size() == size
 
 
+def test_training_says_nothing(capfd):
+    train_bpe(TEXTS, 270)
+    train_wordpiece(TEXTS, 60)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_frequent_words_become_one_token():
     assert BPE.get_vocab_size() == 280
     assert len(BPE.encode("The cat sat").ids) < 6  # merged, not bytes
