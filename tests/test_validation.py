@@ -1,11 +1,25 @@
 """The vocabulary of refusals: what passes, what does not, and what is said."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from mha.validation import check_choice, check_ids, check_integer, check_number, check_texts, readable
+from mha.validation import (
+    check_callable,
+    check_choice,
+    check_finite,
+    check_ids,
+    check_integer,
+    check_number,
+    check_sizes,
+    check_stream,
+    check_texts,
+    readable,
+)
 
 
 @pytest.mark.parametrize("value", [3, np.int64(3)])
@@ -107,3 +121,55 @@ def test_a_compiled_graph_holds_no_check_of_values():
         return ids + 1
 
     assert compiled(torch.tensor([[8]])).tolist() == [[9]]
+
+
+def test_what_cannot_be_called_is_refused():
+    check_callable("choose", print)
+    with pytest.raises(TypeError, match=r"choose must be a function, got 3 \(int\)"):
+        check_callable("choose", 3)
+
+
+@pytest.mark.parametrize("values", [[1, 2], torch.tensor([1, 2]), torch.tensor([1.0, 2.0], dtype=torch.bfloat16)])
+def test_numbers_of_any_kind_pass_as_float64(values):
+    numbers = check_finite("values", values)
+    assert numbers.dtype == np.float64
+    assert numbers.tolist() == [1.0, 2.0]
+
+
+@dataclass
+class Sizes:
+    n_layers: int
+    eps: float
+    dropout: float = 0.0
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        (Sizes(0, 1e-5), r"n_layers \(0\) must be at least 1"),
+        (Sizes(1, 0.0), r"eps \(0.0\) must be above 0"),
+        (Sizes(1, 1e-5, -0.1), r"dropout \(-0.1\) must be at least 0 and below 1"),
+        (Sizes(1, 1e-5, 1.0), r"dropout \(1.0\) must be at least 0 and below 1"),
+    ],
+)
+def test_sizes_that_no_model_can_have_are_refused(sizes, message):
+    check_sizes(Sizes(1, 1e-5))
+    with pytest.raises(ValueError, match=message):
+        check_sizes(sizes)
+
+
+def test_a_stream_may_have_any_leading_axes_unless_it_is_a_batch():
+    layer = nn.Linear(7, 3)
+    for shape in ((5, 7), (2, 5, 7), (2, 3, 5, 7)):
+        check_stream("x", torch.zeros(shape), 7, layer)
+    check_stream("x", torch.zeros(2, 5, 7), 7, layer, batched=True)
+    for shape in ((5, 7), (2, 3, 5, 7), (2, 0, 7), (2, 5, 6)):
+        with pytest.raises(ValueError, match=r"x must have shape \(b, i, 7\), none empty, got"):
+            check_stream("x", torch.zeros(shape), 7, layer, batched=True)
+    for shape in ((7,), (5, 6)):
+        with pytest.raises(ValueError, match=r"x must have shape \(..., i, 7\), got"):
+            check_stream("x", torch.zeros(shape), 7, layer)
+    with pytest.raises(ValueError, match=r"x must be torch.float32 as the layer is, got torch.float64"):
+        check_stream("x", torch.zeros(5, 7, dtype=torch.float64), 7, layer)
+    with pytest.raises(ValueError, match="x must be on cpu as the layer is, got meta"):
+        check_stream("x", torch.zeros(5, 7, device="meta"), 7, layer)
