@@ -34,10 +34,10 @@ def same_with_gradients(ours, theirs, tensors):
 @pytest.mark.parametrize("tile", [1, 4, 64])
 @pytest.mark.parametrize("is_causal", [False, True])
 @pytest.mark.parametrize("kv_heads", [H, G])
-@pytest.mark.parametrize("mask", ["none", "full", "key", "rows"])
+@pytest.mark.parametrize("mask", ["none", "full", "key", "keys alone", "rows"])
 def test_tiled_is_attention(tile, is_causal, kv_heads, mask):
     tensors = inputs(kv_heads=kv_heads)
-    shape = {"none": None, "full": (B, H, I, J), "key": (B, 1, 1, J), "rows": (I, 1)}[mask]
+    shape = {"none": None, "full": (B, H, I, J), "key": (B, 1, 1, J), "keys alone": (J,), "rows": (I, 1)}[mask]
     allowed = None
     if shape is not None:
         allowed = torch.rand(shape, generator=torch.Generator().manual_seed(1)) > 0.3
