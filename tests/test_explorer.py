@@ -336,6 +336,14 @@ def test_the_data_of_every_kind_can_be_read_back():
         assert read_back(kind["levels"], kind["codes"]) == quantise(wanted).tolist()
 
 
+def test_the_page_holds_the_scripts_without_their_comments():
+    page = explore(TOKENS, random_weights(1, 1, 7, 7))._repr_html_()
+    script = page[page.index("<script>") : page.index("</script>")]
+    assert "function decode(kind, length) {" in script
+    assert "see codec.py" not in script
+    assert not re.search(r"^\s*(//|/\*|$)", script, re.MULTILINE)
+
+
 def test_special_tokens_are_those_that_are_named_unless_all_are():
     weights = random_weights(1, 1, 3, 3)
     assert data(explore(["a", "</s>", "b"], weights)._repr_html_())["kinds"][0]["special"]["q"] == [1]
