@@ -1,5 +1,6 @@
 """Span corruption: the paper's example, and what holds for every text."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -29,12 +30,13 @@ def n_runs(mask):
     return int(mask[0]) + int((mask[1:] & ~mask[:-1]).sum())
 
 
-def test_the_papers_example():
+@pytest.mark.parametrize("kind", [list, np.array, torch.tensor])
+def test_the_papers_example(kind):
     words = ["Thank", "you", "for", "inviting", "me", "to", "your", "party", "last", "week", "."]
     numbers = {word: n for n, word in enumerate([*words, "<X>", "<Y>", "<Z>"])}
     names = {n: word for word, n in numbers.items()}
     taken = [word in ("for", "inviting", "last") for word in words]
-    parts = split_at_spans([numbers[w] for w in words], taken, [numbers[s] for s in ("<X>", "<Y>", "<Z>")])
+    parts = split_at_spans([numbers[w] for w in words], kind(taken), [numbers[s] for s in ("<X>", "<Y>", "<Z>")])
     source, target = (" ".join(names[n] for n in part) for part in parts)
     assert source == "Thank you <X> me to your party <Y> week ."
     assert target == "<X> for inviting <Y> last <Z>"

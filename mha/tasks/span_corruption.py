@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mha.validation import check_integer, check_number, check_torch_generator
@@ -69,7 +71,7 @@ def noise_mask(length: int, generator: torch.Generator, *, share: float = 0.15, 
 
 
 def split_at_spans(
-    token_ids: Sequence[int], is_noise: Sequence[bool] | Tensor, sentinels: Sequence[int]
+    token_ids: Sequence[int], is_noise: Sequence[bool] | NDArray[np.bool_] | Tensor, sentinels: Sequence[int]
 ) -> tuple[list[int], list[int]]:
     """The text with a sentinel for each span, and the spans, each behind its sentinel, closed by one sentinel more.
 
@@ -84,7 +86,7 @@ def split_at_spans(
     Source: Raffel et al. 2020, figure 2.
     """
     token_ids, sentinels = _integers("token_ids", token_ids), _integers("sentinels", sentinels)
-    is_noise = is_noise.tolist() if isinstance(is_noise, Tensor) else is_noise
+    is_noise = is_noise.tolist() if isinstance(is_noise, Tensor | np.ndarray) else is_noise
     if not all(isinstance(noise, bool) for noise in is_noise):
         raise TypeError("is_noise must hold booleans, True = taken out")
     if len(set(sentinels)) != len(sentinels):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -43,7 +45,7 @@ def tiled_attention(q: ArrayLike, k: ArrayLike, v: ArrayLike, *, tile: int = 64)
         ValueError: q, k and v do not fit together, or tile is not positive.
     Source: Rabe and Staats 2021; Dao et al. 2022.
     """
-    if isinstance(tile, bool) or not isinstance(tile, int):
+    if isinstance(tile, bool) or not isinstance(tile, Integral):
         raise TypeError(f"tile must be an integer, got {tile!r}")
     q, k, v = (np.asarray(x, dtype=np.float64) for x in (q, k, v))
     if tile < 1 or q.ndim != 2 or k.shape[1:] != q.shape[1:] or v.ndim != 2 or len(v) != len(k):
