@@ -50,14 +50,17 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 def linear_layer(layer: nn.Module, x: Tensor) -> Tensor:
     """layer(x); where that is a single row through a plain `nn.Linear`, by `linear`."""
-    if x.numel() == x.shape[-1] and not torch.is_grad_enabled() and _is_plain(layer):
+    if x.numel() == x.shape[-1] and not torch.is_grad_enabled() and _is_plain(layer) and not _has_any_global_hook():
         return linear(x, layer.weight, layer.bias)
     out: Tensor = layer(x)
     return out
 
 
 def linear_part(layer: nn.Module, x: Tensor, start: int, stop: int | None = None) -> Tensor:
-    """layer(x)[..., start:stop]; where the layer is a plain `nn.Linear` no other output is computed."""
+    """layer(x)[..., start:stop]; where the layer is a plain `nn.Linear` no other output is computed.
+
+    So too under a hook that hangs on all modules alike: what counts operations there shall count what is done here.
+    """
     if _is_plain(layer):
         return F.linear(x, layer.weight[start:stop], None if layer.bias is None else layer.bias[start:stop])
     out: Tensor = layer(x)[..., start:stop]
@@ -99,5 +102,4 @@ def _is_plain(layer: nn.Module) -> TypeGuard[nn.Linear]:
         and not layer._forward_pre_hooks
         and not layer._backward_hooks
         and not layer._backward_pre_hooks
-        and not _has_any_global_hook()
     )

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook
 from torch.nn.utils import parametrize, prune
 from torch.testing import assert_close
+from torch.utils.flop_counter import FlopCounterMode
 
 import mha.row_linear
 from mha.row_linear import linear, linear_layer, linear_part, wide_by_column
@@ -226,3 +227,10 @@ def test_contexts_that_overlap_end_each_for_itself(monkeypatch):
         ended.set()
         assert running.result() == COLUMNS
     assert strides_in(model, x)[0] == ROWS
+
+
+def test_a_counter_of_operations_counts_the_part_that_is_computed():
+    layer, x = nn.Linear(7, 33), torch.randn(5, 7)
+    with FlopCounterMode(display=False) as counter:
+        linear_part(layer, x, 11, 22)
+    assert counter.get_total_flops() == 2 * 5 * 7 * 11
