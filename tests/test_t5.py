@@ -189,6 +189,12 @@ def test_each_attention_gets_a_cache_of_its_own_heads_and_length():
     assert (caches.of_memory[0].keys.shape[1], caches.of_memory[0].max_len) == (2, J)
 
 
+@pytest.mark.parametrize("batch", [0, -2])
+def test_a_batch_of_none_is_refused(mine, batch):
+    with pytest.raises(ValueError, match=rf"batch \({batch}\) must be at least 1"):
+        mine.decoder_for(torch.zeros(B, J, M, dtype=torch.float64)).new_caches(batch, I)
+
+
 def test_padding_changes_nothing_and_the_future_nothing_either(mine):
     token_ids, key_mask, decoder_ids = padded_source()
     logits = mine(token_ids, decoder_ids, key_mask=key_mask)
@@ -239,6 +245,8 @@ def test_fresh_weights_have_t5s_widths():
         for weight, width in ((q, (64 * 32) ** -0.5), (k, 64**-0.5), (v, 64**-0.5), (layer.out.weight, 128**-0.5)):
             assert_close(weight.std().item(), width, rtol=0.05, atol=0)
     assert_close(model.embed.weight.std().item(), 1.0, rtol=0.05, atol=0)
+    wide = my_t5(d_model=64, n_heads=64, head_dim=1, n_buckets=32, max_distance=128)
+    assert_close(wide.encoder.bias.weight.std().item(), 64**-0.5, rtol=0.05, atol=0)
     assert_close(block.ffn.up.weight.std().item(), 64**-0.5, rtol=0.05, atol=0)
     assert_close(block.ffn.down.weight.std().item(), 512**-0.5, rtol=0.05, atol=0)
 
