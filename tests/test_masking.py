@@ -67,6 +67,7 @@ def test_trouble_is_named():
         (ids, {"first_id": 7}, ValueError, r"first_id \(7\) must be between 0 and 6"),
         (ids, {"first_id": -1}, ValueError, r"first_id \(-1\) must be between 0 and 6"),
         (ids, {"rate": 1.5}, ValueError, r"rate \(1.5\) must be above 0 and at most 1"),
+        (ids, {"vocab_size": 0}, ValueError, r"vocab_size \(0\) must be at least 1"),
         (ids, {"mask_id": 7}, ValueError, r"mask_id \(7\) must be between 0 and 6"),
         (ids, {"vocab_size": 7.0}, TypeError, r"vocab_size must be an integer, got 7.0"),
         (ids + 7, {}, ValueError, "token_ids must lie between 0 and 6, got 7 to 7"),

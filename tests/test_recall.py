@@ -76,6 +76,13 @@ def test_sizes_that_are_not_given():
     assert Recall(n_items=3).vocab_size == 8 + 1 + 16 + 1
 
 
+def test_a_loss_asks_for_the_targets_alone():
+    _, targets = sample(Recall(n_items=3, n_queries=2))
+    logits = torch.zeros(*targets.shape, 8)
+    loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
+    assert int((loss > 0).sum()) == 13 * 2
+
+
 def test_chance_comes_from_the_generator_alone():
     task = Recall(n_items=3)
     assert torch.equal(sample(task)[0], sample(task)[0])

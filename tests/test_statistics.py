@@ -170,6 +170,7 @@ def test_equal_values_are_never_apart_whatever_their_rounding():
 def test_holm_is_its_definition():
     assert holm([0.01, 0.04, 0.03, 0.005]).tolist() == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.9, 0.8]).tolist() == [1.0, 1.0]
+    assert holm([0.0, 1.0]).tolist() == [0.0, 1.0]
 
 
 def test_holm_rejects_any_true_null_at_the_level_at_most():

@@ -166,6 +166,8 @@ def test_a_stream_may_have_any_leading_axes_unless_it_is_a_batch():
     for shape in ((5, 7), (2, 3, 5, 7), (2, 0, 7), (2, 5, 6)):
         with pytest.raises(ValueError, match=r"x must have shape \(b, i, 7\), none empty, got"):
             check_stream("x", torch.zeros(shape), 7, layer, batched=True)
+    with pytest.raises(TypeError, match="x must be a tensor, got"):
+        check_stream("x", [[0.0] * 7], 7, layer)
     for shape in ((7,), (5, 6)):
         with pytest.raises(ValueError, match=r"x must have shape \(..., i, 7\), got"):
             check_stream("x", torch.zeros(shape), 7, layer)
