@@ -128,6 +128,22 @@ def test_a_folder_serves_as_well_and_damage_is_noticed(tmp_path):
         load_minilm(tmp_path)
 
 
+def test_long_texts_are_kept_whole_and_short_ones_padded_with_token_0(minilm):
+    token_ids, key_mask = encode(minilm[1], ["word " * 300, "word"])
+    assert token_ids.shape == (2, 302)  # with [CLS] and [SEP]; the tokenizer's file would cut at 128
+    assert key_mask.sum(1).tolist() == [302, 3]
+    assert not token_ids[1, 3:].any()
+
+
+def test_without_the_data_package_the_hub_is_asked(monkeypatch):
+    def missing(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(pretrained.metadata, "distribution", missing)
+    monkeypatch.setattr(pretrained, "_download", lambda name: FOLDER / name)
+    assert load_minilm()[0].config == EncoderConfig()
+
+
 def test_an_unreachable_hub_says_what_to_do(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", "/nonexistent")
