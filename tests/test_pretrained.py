@@ -153,6 +153,15 @@ def test_an_unreachable_hub_says_what_to_do(monkeypatch):
         load_minilm("hub")
 
 
+def test_whatever_the_hubs_client_raises_says_what_to_do(monkeypatch):
+    def fail(*_):
+        raise ValueError("an error of another library")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", fail)
+    with pytest.raises(ConnectionError, match=r"from the Hugging Face hub \(ValueError\)"):
+        load_minilm("hub")
+
+
 def test_bad_input_is_named(minilm):
     encoder, tokenizer = minilm
     ids = torch.zeros(1, 513, dtype=torch.long)
