@@ -29,7 +29,7 @@ from tools.strict_kernel import MAKE_STRICT
 TIMEOUT_S = 600
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
-__all__ = ["execute", "execute_all", "named_paths"]
+__all__ = ["asked", "execute", "execute_all", "named_paths"]
 
 
 def named_paths(names: list[str], root: Path = ROOT) -> list[Path]:
@@ -123,8 +123,11 @@ async def execute_all(paths: list[Path], jobs: int, root: Path = ROOT) -> list[s
     return unreadable + [result for result in results if result]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Run chapters anew in place.")
+def asked(parser: argparse.ArgumentParser) -> tuple[list[Path], argparse.Namespace]:
+    """The notebooks that a command line names, and the rest of it; kernels started from here on are this environment's.
+
+    A name that is no notebook, or fewer jobs than one, ends the program with a sentence.
+    """
     parser.add_argument("chapters", nargs="*", help="such as foundations/attention; all if none is named")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="how many at once (default: one a core)")
     chosen = parser.parse_args()
@@ -133,9 +136,13 @@ def main() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # this environment's kernel, not one of the user's
     try:
-        paths = named_paths(chosen.chapters)
+        return named_paths(chosen.chapters), chosen
     except ValueError as error:
         sys.exit(str(error))
+
+
+def main() -> None:
+    paths, chosen = asked(argparse.ArgumentParser(description="Run chapters anew in place."))
     failures = asyncio.run(execute_all(paths, chosen.jobs))
     sys.exit("\n\n".join(failures) if failures else 0)
 

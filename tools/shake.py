@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -23,7 +22,7 @@ from nbformat import NotebookNode
 from tqdm import tqdm
 
 from tools.comparison import output_differences
-from tools.execute import ANSI, TIMEOUT_S, named_paths
+from tools.execute import ANSI, TIMEOUT_S, asked
 from tools.notebook_rules import SHAKE_EXACT, markers, raises, tags
 from tools.notebooks import ROOT, read
 from tools.strict_kernel import MAKE_STRICT
@@ -112,18 +111,8 @@ async def shake_all(paths: list[Path], seeds: list[int], jobs: int, root: Path =
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Run chapters with torch off by one unit in the last place.")
-    parser.add_argument("chapters", nargs="*", help="such as foundations/attention; all if none is named")
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS, help="one pattern each (default: 1 2 3)")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="how many at once (default: one a core)")
-    chosen = parser.parse_args()
-    if chosen.jobs < 1:
-        parser.error(f"--jobs must be at least 1, got {chosen.jobs}")
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # this environment's kernel, not one of the user's
-    try:
-        paths = named_paths(chosen.chapters)
-    except ValueError as error:
-        sys.exit(str(error))
+    paths, chosen = asked(parser)
     found = asyncio.run(shake_all(paths, list(chosen.seeds), chosen.jobs))
     print(f"{len(paths)} notebooks, {len(chosen.seeds)} seeds: {len(found) or 'no'} findings")
     sys.exit(bool(found))

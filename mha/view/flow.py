@@ -20,7 +20,6 @@ PASSES_ON = (
     *(nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout),
 )
 DROPOUTS = ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout")
-SUMS = ("add", "iadd", "radd")
 
 
 @dataclass(frozen=True)
@@ -163,7 +162,7 @@ class _Recorder(TorchFunctionMode):
         """Add the step of a function that made some tensors, and wrote into others."""
         if name in DROPOUTS:
             self.makers |= {id(x): (sources[0], x) for x in made}
-        elif name in SUMS and len(sources) == 2:
+        elif name == "add" and len(sources) == 2:  # torch names each way to write a sum so
             factor = kwargs.get("alpha", 1)
             self.step("sum", "sum", "+" if factor == 1 else f"+ {factor:g} ×", sources, *made, *self._seen_in(written))
         else:
