@@ -15,6 +15,7 @@ import torch
 
 from course.claims import MIME_TYPE, Claim, claims, read_claims
 from course.verdicts import Criterion, decide, round_measurement
+from tools.notebooks import ROOT, code_cells, notebook_paths, read
 
 PARTS = {"foundations", "models", "language", "inside", "cost", "ethics", "beyond", "applications"}
 DEFINITIONS = {"C02", "C11", "C12", "C14", "C16", "C17", "C25", "C28", "C30"}
@@ -500,3 +501,19 @@ def test_the_table_is_escaped_labelled_and_leaves_colours_to_the_page():
     assert re.findall(r'scope="col"[^>]*>([^<]*)<', page) == ["measured", "value", "criterion", "outcome"]
     assert set(re.findall(r"(?<![-\w])color:([^;\"]+)", page)) == {"inherit"}
     assert "background" not in page
+
+
+def test_the_readme_and_the_changelog_count_claims_and_verdicts_as_they_are():
+    judged = {
+        output["data"][MIME_TYPE]["id"]
+        for path in notebook_paths()
+        for cell in code_cells(read(path))
+        for output in cell.outputs
+        if MIME_TYPE in output.get("data", {})
+    }
+    texts = [(ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CHANGELOG.md")]
+    readme, changelog = (" ".join(text.split()) for text in texts)
+    n_claims, n_judged = len(claims()), len(judged)
+    assert f"It lists {n_claims} claims about attention. {n_judged} of them have" in readme
+    assert f"The other {n_claims - n_judged} belong to chapters that are to come" in readme
+    assert f"{n_judged} of {n_claims} claims have a verdict" in changelog
