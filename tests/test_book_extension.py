@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import re
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +13,7 @@ import pytest
 
 from book.ext.measured_book import hosting, offline, pages, stored
 from course.claims import MIME_TYPE, Claim, read_claims
+from tests.small_book import build, write_small_book
 
 ROOT = Path(__file__).resolve().parent.parent
 GITHUB = hosting.Hosting("https://github.com/owner/name", "github")
@@ -199,23 +197,8 @@ def test_year_is_that_of_the_build(monkeypatch):
 
 @pytest.fixture
 def small_book(tmp_path):
-    """A front page and a chapter, with the book's own configuration and extension."""
-    for name in ("_config.yml", "course/claims.toml"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        shutil.copy(ROOT / name, tmp_path / name)
-    shutil.copytree(ROOT / "book", tmp_path / "book", ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: index\nchapters: [{file: chapters/part/one}]\n")
-    for name in ("index", "chapters/part/one"):
-        path = tmp_path / f"{name}.ipynb"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(notebook("# Title")))
+    write_small_book(tmp_path, notebook("# Title"), notebook("# Title"))
     return tmp_path
-
-
-def build(folder, **environment):
-    builder = Path(sys.executable).with_name("jupyter-book")
-    environment = os.environ | {"MHA_REPOSITORY": "", "PYTHONPATH": str(ROOT)} | environment
-    return subprocess.run([builder, "build", "."], cwd=folder, env=environment, capture_output=True, text=True)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The book's own Sphinx extension: offline pages, launch buttons, the claims page, the map of the parts."""
+"""The book's own Sphinx extension: plain notebooks, offline pages, launch buttons, claims, the map of the parts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from docutils import nodes
 
 from course.claims import MIME_TYPE
 
-from . import accessible, hosting, offline, pages
+from . import accessible, addresses, hosting, offline, pages, plain
 
 
 def is_worth_saying(record: logging.LogRecord) -> bool:
@@ -24,6 +24,8 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("config-inited", hosting.configure)
     app.connect("html-page-context", hosting.mend_repository_button, priority=900)  # after the theme has added it
     app.connect("source-read", pages.replace_unreadable)
+    plain.setup(app)
+    addresses.register()
     app.connect("doctree-read", pages.name_verdict_cells)
     app.connect("config-inited", offline.drop_live_code)
     app.connect("build-finished", offline.copy_mathjax)

@@ -1,0 +1,126 @@
+"""The blocks of a plain notebook: card, Predict, exercise, hint, solution, map of the parts; each as a directive."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from sphinx.util import logging
+
+LOGGER = logging.getLogger(__name__)
+FENCE = ":" * 8  # longer than a fence that a block may hold
+CARD = "**This chapter.**"
+PREDICT = "**Predict.**"
+CHOICE = re.compile(r"^- \*\*[a-d]\*\*:", re.MULTILINE)
+EXERCISE = re.compile(
+    r"#### Exercise (?P<number>\d+) \((?P<kind>compute|build|think), (?P<stars>★{1,3}), (?P<minutes>\d+) min\)"
+)
+DETAILS = re.compile(r"<details><summary>(?P<summary>(?:Hint(?: \d+)?|Solution))</summary>\s*")
+TAGGED = re.compile(r"\s*\\tag\{\d+\}(?=\s*\$\$ \([\w-]+\)\s*$)", re.MULTILINE)
+PARTS = "## The parts"
+PART = re.compile(r"- \*\*(?P<title>[^*]+)\.\*\* (?P<about>[^\[]+)")
+
+__all__ = ["rewrite"]
+
+
+def rewrite(text: str, where: str) -> str:
+    """A Markdown cell's text with its plain blocks as directives; `where` is named if one is not well formed."""
+    lines = text.splitlines()
+    made: list[str] = []
+    end = 0
+    for first, last, block in find_blocks(text, lines, where):
+        made += [*lines[end:first], *block]
+        end = last
+    return TAGGED.sub("", "\n".join([*made, *lines[end:]]))
+
+
+def find_blocks(text: str, lines: list[str], where: str) -> Iterator[tuple[int, int, list[str]]]:
+    """(first line, line after the last, what to write instead) for each block, in order."""
+    tokens = [token for token in MarkdownIt("commonmark").parse(text) if token.level == 0 and token.map]
+    end = 0
+    for number, token in enumerate(tokens):
+        first, last = token.map
+        if first < end:
+            continue
+        if token.type == "blockquote_open":
+            block = quoted(lines[first:last])
+        elif lines[first].startswith("#### Exercise"):
+            last = exercise_end(tokens[number + 1 :], lines)
+            block = exercise(lines[first:last], where)
+        elif token.type == "html_block" and lines[first].startswith("<details"):
+            last = details_end(tokens[number:], lines, where)
+            block = details(lines[first:last], where)
+        elif token.type == "bullet_list_open" and PARTS in lines[:first]:
+            block = parts(lines[first:last])
+        else:
+            continue
+        end = last
+        yield first, last, block
+
+
+def directive(name: str, argument: str, body: list[str], **options: str) -> list[str]:
+    settings = [f":{key}: {value}" for key, value in options.items()]
+    content = "\n".join(body).strip("\n")
+    return [f"{FENCE}{{{name}}} {argument}".rstrip(), *settings, "", content, FENCE, ""]
+
+
+def quoted(lines: list[str]) -> list[str]:
+    """A blockquote: the card, a Predict without choices, or what it is."""
+    inner = [re.sub(r"^> ?", "", line) for line in lines]
+    if inner[0].startswith(CARD):
+        body = [inner[0].removeprefix(CARD).strip(), *inner[1:]]
+        return directive("admonition", "This chapter", body, **{"class": "chapter-card"})
+    if inner[0].startswith(PREDICT) and not CHOICE.search("\n".join(inner)):
+        body = [inner[0].removeprefix(PREDICT).strip(), *inner[1:]]
+        return directive("admonition", "Predict", body, **{"class": "predict"})
+    return lines
+
+
+def exercise_end(tokens: list[Token], lines: list[str]) -> int:
+    """Where an exercise ends: before the next heading, hint or solution, else with the cell."""
+    for token in tokens:
+        first = token.map[0]
+        if token.type == "heading_open" or lines[first].startswith("<details"):
+            return first
+    return len(lines)
+
+
+def exercise(lines: list[str], where: str) -> list[str]:
+    heading = EXERCISE.fullmatch(lines[0].strip())
+    if heading is None:
+        expected = "#### Exercise 2 (build, ★★, 10 min), of a kind compute, build or think"
+        LOGGER.warning(
+            f"an exercise's heading is {lines[0]!r}, expected {expected}", location=where, type="measured_book"
+        )
+        return lines
+    stars = str(len(heading["stars"]))
+    return directive(
+        "exercise", heading["number"], lines[1:], kind=heading["kind"], stars=stars, minutes=heading["minutes"]
+    )
+
+
+def details_end(tokens: list[Token], lines: list[str], where: str) -> int:
+    """The line after the `</details>` that closes what the first token opens."""
+    for token in tokens:
+        if token.type == "html_block" and lines[token.map[1] - 1].strip() == "</details>":
+            return token.map[1]
+    LOGGER.warning("<details> is not closed by </details> on a line of its own", location=where, type="measured_book")
+    return len(lines)
+
+
+def details(lines: list[str], where: str) -> list[str]:
+    opening = DETAILS.match(lines[0])
+    if opening is None:
+        expected = "<details><summary>Hint 1</summary> or <details><summary>Solution</summary>"
+        LOGGER.warning(f"a fold begins {lines[0]!r}, expected {expected}", location=where, type="measured_book")
+        return lines
+    body = [lines[0][opening.end() :], *lines[1:-1]]
+    return directive("fold", opening["summary"], body)
+
+
+def parts(lines: list[str]) -> list[str]:
+    """The front page's list of parts; the chapters in it are left to the directive, which knows their minutes."""
+    found = [PART.match(line) for line in lines]
+    return directive("parts", "", [f"{p['title'].lower()} | {p['title']} | {p['about'].strip()}" for p in found if p])
