@@ -1,0 +1,165 @@
+"""The chapters' drawings: what is drawn is what was given; type is legible on a phone, and no legend lies on data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.text import Text
+
+from course.figures import attention, gpt
+from mha import reference
+from mha.view import plots
+
+COLUMN_PX = 342  # of the text on a phone 390 pixels wide, less what frames a picture
+LEGIBLE_PX = 9
+RNG = np.random.default_rng(0)
+KEYS, VALUES, NAMES = RNG.normal(size=(3, 2)), RNG.random((3, 3)), ["sky", "leaf", "brick"]
+SCORES = RNG.normal(size=(2, 3))
+CURVES = RNG.random((5, 7)) + 1.6
+COUNTED = {"trigram": RNG.random(7), "5-gram": RNG.random(7)}
+WAYS = ["greedy", "beam of 4", "temperature 0.5", "temperature 1", "top-k 20", "top-p 0.9", "people"]
+WEIGHTS = reference.softmax(RNG.normal(size=(2, 5, 11)))
+
+DRAWN: dict[str, tuple[Any, ...]] = {
+    "attention.colour_plane": (attention.colour_plane, KEYS, VALUES, NAMES, [0.3, 1.0, 10.0]),
+    "attention.scale_and_gradients": (
+        attention.scale_and_gradients,
+        [2, 8, 32],
+        RNG.random((5, 3, 6)),
+        RNG.random((5, 3, 6)),
+    ),
+    "attention.nearest_images": (
+        attention.nearest_images,
+        RNG.random((16, 64)),
+        WEIGHTS[0],
+        {0: "3, read as 8", 4: "1, read as 7"},
+        np.arange(11),
+    ),
+    "attention.accuracy_by_scale": (
+        attention.accuracy_by_scale,
+        [0.1, 1.0, 10.0],
+        {"distance (with bias)": RNG.random((6, 3)), "dot product, keys of one length": RNG.random((6, 3))},
+        0.98,
+    ),
+    "attention.contributions": (attention.contributions, WEIGHTS, WEIGHTS * 2, np.arange(11) % 10 == 0, "layer 2"),
+    "attention.attention_in_one_picture": (
+        attention.attention_in_one_picture,
+        SCORES,
+        reference.softmax(SCORES),
+        VALUES,
+        NAMES,
+    ),
+    "gpt.learning_curve": (gpt.learning_curve, list(range(0, 700, 100)), CURVES, {"bigram": 2.0, "trigram": 1.7}),
+    "gpt.familiar_contexts": (gpt.familiar_contexts, ["0", "1–3", "4–15", "16–63", "64–", "a", "b"], CURVES, COUNTED),
+    "gpt.bits_by_reach": (gpt.bits_by_reach, [1, 2, 4, 8, 16, 32, 64], CURVES, COUNTED),
+    "gpt.likely_and_repeated": (
+        gpt.likely_and_repeated,
+        {way: RNG.random(5) for way in WAYS},
+        {way: RNG.random(5) for way in WAYS},
+    ),
+    "gpt.cache_cost": (
+        gpt.cache_cost,
+        [16, 32, 64],
+        {"without a cache": RNG.random(3), "with a cache": RNG.random(3)},
+        {"without a cache": RNG.random(3), "with a cache": RNG.random(3)},
+    ),
+    "gpt.induction": (
+        gpt.induction,
+        {"layer 0, head 3": np.eye(16), "layer 1, head 2": np.eye(16)},
+        list("ABCDEFGH") * 2,
+        {"one layer": RNG.random((5, 15)), "two layers": RNG.random((5, 15)) + 1},
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def book_style() -> Iterator[None]:
+    with mpl.rc_context():
+        mpl.use("Agg")
+        plots.use_book_style()
+        yield
+        plt.close("all")
+
+
+def drawn(name: str) -> Any:
+    function, *arguments = DRAWN[name]
+    assert function(*arguments) is None
+    figure = plt.gcf()
+    figure.draw_without_rendering()
+    return figure
+
+
+def test_every_drawing_is_tried():
+    made = {f"{module.__name__.rsplit('.', 1)[1]}.{name}" for module in (attention, gpt) for name in module.__all__}
+    assert made == set(DRAWN)
+
+
+def words(figure: Any) -> list[Text]:
+    """Every text that is seen: no tick's label beyond the ends of its axis."""
+    found = [*figure.texts, *(text for legend in figure.legends for text in legend.get_texts())]
+    for ax in figure.axes:
+        found += [*ax.texts, *(ax.title, ax._left_title), ax.xaxis.label, ax.yaxis.label]
+        for axis in (ax.xaxis, ax.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            ticks = zip(axis.get_majorticklocs(), axis.get_ticklabels(), strict=False)  # shared axes have none
+            found += [label for at, label in ticks if low <= at <= high]
+    return [text for text in found if text.get_text().strip() and text.get_visible()]
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_type_is_legible_on_a_phone(name):
+    figure = drawn(name)
+    shrunk = COLUMN_PX / (72 * figure.get_figwidth())  # points to pixels, where the picture fills the column
+    small = {text.get_text() for text in words(figure) if text.get_fontsize() * shrunk < LEGIBLE_PX}
+    assert not small
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_no_words_overlap_and_none_are_cut(name):
+    figure = drawn(name)
+    boxes = [(text.get_text(), text.get_window_extent()) for text in words(figure)]
+    cut = [text for text, box in boxes if box.x0 < -1 or box.x1 > figure.bbox.x1 + 1]
+    assert not cut
+    slim = [(text, box.expanded(1, 0.6)) for text, box in boxes]  # a line's box is higher than its letters
+    assert not [(one, other) for (one, a), (other, b) in combinations(slim, 2) if a.overlaps(b)]
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_no_legend_lies_on_data(name):
+    figure = drawn(name)
+    assert all(ax.get_legend() is None for ax in figure.axes)  # a legend of the figure stands outside every panel
+    for legend in figure.legends:
+        box = legend.get_window_extent()
+        assert not any(box.overlaps(ax.get_window_extent()) for ax in figure.axes)
+
+
+def test_planes_show_the_mixture_each_query_gets():
+    figure = drawn("attention.colour_plane")
+    for ax, scale in zip(figure.axes, (0.3, 1.0, 10.0), strict=True):
+        painted = ax.images[0].get_array()
+        corner = reference.softmax(scale * KEYS @ [-2.2, 2.2]) @ VALUES
+        np.testing.assert_allclose(painted[-1, 0], corner, atol=1e-12)
+
+
+def test_panels_that_are_compared_share_their_scale():
+    lower = drawn("attention.scale_and_gradients").axes[2:]
+    assert lower[0].get_ylim() == lower[1].get_ylim()
+    left, right = drawn("gpt.induction").axes[:2]
+    assert left.images[0].get_clim() == right.images[0].get_clim() == (0, 1)
+
+
+def test_a_query_is_shown_beside_the_keys_it_attends_to_most():
+    figure = drawn("attention.nearest_images")
+    images, weights = DRAWN["attention.nearest_images"][1:3]
+    first = figure.axes[:6]
+    order = np.argsort(-weights[0])[:5]
+    np.testing.assert_array_equal(first[0].images[0].get_array(), images[0].reshape(8, 8))
+    for ax, key in zip(first[1:], order, strict=True):
+        np.testing.assert_array_equal(ax.images[0].get_array(), images[5 + key].reshape(8, 8))
+        assert ax.get_title(loc="center") == f"{key}: {weights[0, key]:.2f}"
