@@ -112,7 +112,7 @@ def accuracy_by_scale(scales: Sequence[float], accuracy: Mapping[str, Array], ne
     """
     figure, ax = plt.subplots(figsize=(WIDTH, 4.0))
     for n, (name, shares) in enumerate(accuracy.items()):
-        wide = {"linewidth": 7, "alpha": 0.4, "marker": ""} if n == 0 else {}
+        wide: dict[str, Any] = {"linewidth": 7, "alpha": 0.4, "marker": ""} if n == 0 else {}
         plots.spread(ax, scales, 100 * shares, name, **wide)
     ax.axhline(100 * nearest, color="0.45", linewidth=1.2, linestyle="-", label="nearest neighbour")
     ax.set_xscale("log")

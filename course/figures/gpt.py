@@ -85,8 +85,8 @@ def likely_and_repeated(bits: Mapping[str, Sequence[float]], repeated: Mapping[s
     figure, ax = plt.subplots(figsize=(WIDTH, 4.2))
     for way, marker in zip(bits, "osDv^<*", strict=True):
         x, y = np.array(bits[way]), 100 * np.array(repeated[way])
-        style = {"ms": 16, "color": "#222222"} if way == "people" else {"ms": 9}
-        error = {"xerr": _to_ends(x), "yerr": _to_ends(y)}
+        style: dict[str, Any] = {"ms": 16, "color": "#222222"} if way == "people" else {"ms": 9}
+        error: dict[str, Any] = {"xerr": _to_ends(x), "yerr": _to_ends(y)}
         ax.errorbar(x.mean(), y.mean(), marker=marker, ls="", label=way, **error, **style)
     ax.set(xlabel="bits a token, by the model", ylabel="repeated runs of three (%)", ylim=(-3, None))
     figure.legend(loc="outside upper left", ncols=3)

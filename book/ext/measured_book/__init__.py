@@ -9,7 +9,7 @@ from docutils import nodes
 
 from course.claims import MIME_TYPE
 
-from . import accessible, addresses, hosting, offline, pages, plain
+from . import accessible, addresses, figures, hosting, offline, pages, plain
 
 
 def is_worth_saying(record: logging.LogRecord) -> bool:
@@ -27,6 +27,7 @@ def setup(app: Any) -> dict[str, bool]:
     plain.setup(app)
     addresses.register()
     app.connect("doctree-read", pages.name_verdict_cells)
+    app.connect("doctree-read", figures.frame)
     app.connect("config-inited", offline.drop_live_code)
     app.connect("build-finished", offline.copy_mathjax)
     app.add_node(nodes.citation, override=True, html=(accessible.visit_citation, accessible.depart_citation))
