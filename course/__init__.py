@@ -1,1 +1,1 @@
-"""What only the book's pages use: the claims and their verdicts, and the checks of the exercises."""
+"""What only the book's pages use: claims and verdicts, checks of the exercises, predictions and what settles them."""

@@ -14,6 +14,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
+from course.predict import MIME_TYPE, settle
 from tools.comparison import html_difference, json_difference, output_differences, text_difference
 from tools.notebooks import ROOT
 
@@ -184,6 +185,12 @@ def verdict(**changed: object) -> dict[str, object]:
 )
 def test_a_verdict_is_compared_as_it_is_shown(got, same):
     assert (json_difference(VERDICT, got) is None) == same
+
+
+def test_another_answer_to_a_prediction_differs():
+    b, c = ([new_output("display_data", settle(b=x, c=not x, a=False)._repr_mimebundle_())] for x in (True, False))
+    assert output_differences(b, b) == []
+    assert [found.partition(":")[0] for found in output_differences(b, c)] == [MIME_TYPE, "text/html", "text/plain"]
 
 
 def test_whole_figures_of_a_verdict_are_exact_and_neighbours_of_fractions():
