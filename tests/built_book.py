@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -76,10 +77,16 @@ def watch(page: Page, visit: Visit) -> None:
     page.on("pageerror", lambda e: visit.console.append(str(e)))
 
 
-def visit_page(browser: Browser, folder: Path, name: str, width: int) -> list[Visit]:
-    """Open a page from the disk, wait until its mathematics stands, and look at it in the light and the dark theme."""
+def visit_page(
+    browser: Browser, folder: Path, name: str, width: int, stored: dict[str, str] | None = None
+) -> list[Visit]:
+    """Open a page from the disk, wait until its mathematics stands, and look at it in the light and the dark theme.
+
+    The browser's storage holds `stored` beforehand.
+    """
     context = browser.new_context(viewport={"width": width, "height": 900}, reduced_motion="reduce")
-    context.add_init_script("localStorage.setItem('mode', 'light'); localStorage.setItem('theme', 'light')")
+    kept = {"mode": "light", "theme": "light"} | (stored or {})
+    context.add_init_script(f"for (const entry of Object.entries({json.dumps(kept)})) localStorage.setItem(...entry)")
     page = context.new_page()
     light, dark = Visit(name, width, "light"), Visit(name, width, "dark")
     watch(page, light)

@@ -1,4 +1,5 @@
 """The book's own Sphinx extension: plain notebooks, offline pages, launch buttons, claims, the map of the parts."""
+"""The book's own Sphinx extension: offline pages, launch buttons, claims, the map of the parts, predictions."""
 
 from __future__ import annotations
 
@@ -7,14 +8,18 @@ from typing import Any
 
 from docutils import nodes
 
-from course.claims import MIME_TYPE
+from course import claims
+from course import predict as settling
 
-from . import accessible, addresses, figures, hosting, offline, pages, plain
+from . import accessible, addresses, figures, hosting, offline, pages, plain, predict
+
+BESIDE_HTML = (claims.MIME_TYPE, settling.MIME_TYPE)
 
 
 def is_worth_saying(record: logging.LogRecord) -> bool:
-    """False for myst-nb's complaint that it cannot draw a verdict's JSON: the HTML beside it is what is drawn."""
-    return f"unknown output mime type: {MIME_TYPE}" not in record.getMessage()
+    """False for myst-nb's complaint that it cannot draw JSON of ours: the HTML beside it is what is drawn."""
+    said = record.getMessage()
+    return not any(f"unknown output mime type: {mime_type}" in said for mime_type in BESIDE_HTML)
 
 
 def setup(app: Any) -> dict[str, bool]:
@@ -33,6 +38,7 @@ def setup(app: Any) -> dict[str, bool]:
     app.add_node(nodes.citation, override=True, html=(accessible.visit_citation, accessible.depart_citation))
     app.add_directive("claims", pages.ClaimsDirective)
     app.add_directive("parts", pages.PartsDirective)
+    predict.setup(app)
     app.add_css_file("book.css")
     app.add_js_file("book.js", defer="defer")
     return {"parallel_read_safe": True, "parallel_write_safe": True}
