@@ -14,6 +14,7 @@ import yaml
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from course.predict import MIME_TYPE
 from tools.colab import METADATA, colab_cell
 from tools.notebook_rules import problems
 from tools.notebooks import ROOT, code_cells, notebook_paths, read, stable
@@ -59,7 +60,10 @@ def code(notebook: NotebookNode, number: int) -> NotebookNode:
     return [cell for cell in notebook.cells if cell.cell_type == "code"][number - 1]
 
 
-def set_source(number: int, source: str) -> Callable[[NotebookNode], None]:
+Edit = Callable[[NotebookNode], None]
+
+
+def set_source(number: int, source: str) -> Edit:
     """An edit of one cell, made before the run, so that the hashes are right and another rule has to speak."""
 
     def edit(notebook: NotebookNode) -> None:
@@ -127,6 +131,28 @@ def change_drawing(notebook: NotebookNode) -> None:
     notebook.metadata["mha"]["drawing_hash"] = "that of another style sheet"
 
 
+QUESTION = "> **Predict.** Which?\n>\n> - **a**: this\n> - **b**: that"
+
+
+def predict(source: str = "settle(a=x < 1, b=x > 0)", letter: str = "b", question: str = QUESTION) -> Edit:
+    """The second code cell settles a question that the text before it asks."""
+
+    def edit(notebook: NotebookNode) -> None:
+        set_source(2, source)(notebook)
+        cell = code(notebook, 2)
+        cell.metadata["jupyter"] = {"outputs_hidden": True}
+        data = {"text/plain": f"The answer is {letter}.", MIME_TYPE: {"letter": letter}}
+        cell.outputs = [new_output("execute_result", data=data, execution_count=2)]
+        notebook.cells[2].source = question
+
+    return edit
+
+
+def predict_in_the_open(notebook: NotebookNode) -> None:
+    predict()(notebook)
+    del code(notebook, 2).metadata["jupyter"]
+
+
 ERROR = new_output("error", ename="KeyError", evalue="'x'", traceback=["KeyError: 'x'"])
 BROKEN = {
     "never run": (lambda n: code(n, 2).update(execution_count=None), "execution counts"),
@@ -171,6 +197,20 @@ BROKEN = {
         set_outputs(4, new_output("error", ename="E", evalue="e", traceback=["File x/site-packages/numpy/a.py"])),
         "cell 4 shows a path",
     ),
+    "a Predict that nothing settles": (predict("x"), "cell 2 ends in settle of nothing, the Predict before it asks"),
+    "other letters": (predict("settle(a=True, b=x > 1, c=x < 1)"), "settle of ['a', 'b', 'c'], the Predict before it"),
+    "settled without a question": (
+        predict(question="Words."),
+        "settle of ['a', 'b'], the Predict before it asks for none",
+    ),
+    "a letter that is no choice": (predict(letter="c"), "cell 2 settles ['a', 'b'] and has stored 'c'"),
+    "letters that skip one": (predict(question=QUESTION.replace("**b**", "**c**")), "choices [['a', 'c']]: one, of"),
+    "a single choice": (
+        predict(question=QUESTION[: QUESTION.index("\n> - **b**")]),
+        "choices [['a']]: one, of a and b",
+    ),
+    "two questions for a cell": (predict(question=f"{QUESTION}\n\n{QUESTION}"), "cell 2 follows a Predict with the"),
+    "an answer in the open": (predict_in_the_open, "cell 2 answers a Predict in the open"),
     "no Colab cell": (lambda n: n.cells.pop(1), "first code cell is not the Colab cell"),
     "Colab cell edited": (lambda n: code(n, 1).update(source="import sys"), "first code cell is not the Colab cell"),
     "Colab cell shown": (lambda n: code(n, 1).metadata.update(tags=["colab-setup"]), "not the Colab cell"),
@@ -185,6 +225,12 @@ def test_stored_notebook_keeps_the_rules(path):
 
 def test_a_whole_notebook_has_no_problems():
     assert problems(whole_notebook()) == []
+
+
+def test_a_settled_prediction_is_no_problem():
+    notebook = whole_notebook()
+    predict()(notebook)
+    assert problems(notebook) == []
 
 
 def test_three_code_cells_in_a_row_are_no_problem():

@@ -18,6 +18,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 from nbval.plugin import comment_markers, metadata_tags
 
+from course.predict import Question, questions, settled_letter
 from tools.colab import TAG, colab_cell
 from tools.execute import named_paths
 from tools.notebooks import ROOT, code_cells, hashes, pictures, read
@@ -226,6 +227,40 @@ def colab_cell_is_there(notebook: NotebookNode) -> Problems:
         yield f"the first code cell is not the Colab cell of tools/colab.py, tagged {TAG} and remove-cell"
 
 
+def predictions(notebook: NotebookNode) -> Iterator[tuple[str, NotebookNode, list[Question]]]:
+    """Each code cell, with the questions that the text since the one before it asks."""
+    asked: list[Question] = []
+    places = numbered(notebook)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            asked += questions(cell.source)
+        elif cell.cell_type == "code":
+            yield *next(places), asked
+            asked = []
+
+
+def settled_choices(cell: NotebookNode) -> list[str]:
+    """The names that the cell's last line gives to settle; empty where it calls something else."""
+    last = syntax_tree(cell).body[-1:]
+    call = last[0].value if last and isinstance(last[0], ast.Expr) else None
+    return [str(word.arg) for word in call.keywords] if call and called(call)[1] == "settle" else []
+
+
+def predictions_are_settled(notebook: NotebookNode) -> Problems:
+    for place, cell, asked in predictions(notebook):
+        choices = [question.letters for question in asked if question.letters]
+        settled = settled_choices(cell)
+        if len(choices) > 1 or any(letters != list("abcd")[: max(2, len(letters))] for letters in choices):
+            yield f"{place} follows a Predict with the choices {choices}: one, of a and b, a to c, or a to d"
+        elif settled != (choices[0] if choices else []):
+            got = settled or "nothing"
+            yield f"{place} ends in settle of {got}, the Predict before it asks for {choices or 'none'}"
+        elif settled and settled_letter(cell) not in settled:
+            yield f"{place} settles {settled} and has stored {settled_letter(cell)!r}"
+        if choices and not cell.metadata.get("jupyter", {}).get("outputs_hidden"):
+            yield f"{place} answers a Predict in the open: its metadata need jupyter.outputs_hidden"
+
+
 RULES: tuple[Callable[[NotebookNode], Problems], ...] = (
     counts_run_from_one,
     errors_are_meant,
@@ -242,6 +277,7 @@ RULES: tuple[Callable[[NotebookNode], Problems], ...] = (
     words_stand_between,
     no_machine_paths,
     colab_cell_is_there,
+    predictions_are_settled,
 )
 
 
