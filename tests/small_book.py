@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """A book of a front page and a chapter, with this book's configuration and extension: small enough for a test."""
-=======
-"""A book of a front page and a chapter, with this book's configuration and extension, to be built in a test."""
->>>>>>> b314080 (Commit to an answer before the output unfolds)
 
 from __future__ import annotations
 

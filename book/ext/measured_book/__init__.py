@@ -1,5 +1,4 @@
-"""The book's own Sphinx extension: plain notebooks, offline pages, launch buttons, claims, the map of the parts."""
-"""The book's own Sphinx extension: offline pages, launch buttons, claims, the map of the parts, predictions."""
+"""The book's own Sphinx extension: plain notebooks, offline pages, launch buttons, claims, pictures, predictions."""
 
 from __future__ import annotations
 
