@@ -172,6 +172,7 @@ BROKEN = {
     "short alt text": (set_alt("A plot of x"), "cell 3 has a picture without alt text"),
     "path as alt text": (set_alt("../_images/attention_weights.png"), "cell 3 has a picture without alt text"),
     "text picture without alt": (lambda n: n.cells[-1].update(source="![](weights.png)"), "picture in the text"),
+    "no caption": (lambda n: n.cells[-1].update(source="*Figure 1.* Of nothing."), "picture 1 has no caption"),
     "misspelt marker": (set_source(5, "# NBVAL_IGNORE_OUTPUTS\nprint(time())"), "is no marker"),
     "letters swapped": (set_source(5, "# NVBAL_IGNORE_OUTPUT\nprint(time())"), "is no marker"),
     "lower-case marker": (set_source(5, "# nbval_ignore_output\nprint(time())"), "is no marker"),
@@ -230,6 +231,12 @@ def test_a_whole_notebook_has_no_problems():
 def test_a_settled_prediction_is_no_problem():
     notebook = whole_notebook()
     predict()(notebook)
+    assert problems(notebook) == []
+
+
+def test_a_picture_with_its_caption_is_no_problem():
+    notebook = whole_notebook()
+    notebook.cells[notebook.cells.index(code(notebook, 3)) + 1].source = "*Figure 1.* A line of one point."
     assert problems(notebook) == []
 
 

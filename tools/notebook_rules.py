@@ -26,7 +26,8 @@ from tools.notebooks import ROOT, code_cells, hashes, pictures, read
 LONGEST_CELL = 25
 LONGEST_RUN = 3
 SHORTEST_ALT = 20
-DRAWERS = {"plt", "plots"}
+CAPTION = re.compile(r"\*Figure \d+\.\*")
+DRAWERS = {"plt", "plots", "figures"}
 NOT_DRAWING = {"close", "get_cmap", "use_book_style"}
 SHAKE_EXACT = "shake-exact"  # the tag of a cell that tools/shake.py runs unshaken, and the key of its reason
 SHORTEST_REASON = 15
@@ -153,6 +154,21 @@ def pictures_have_alt_text(notebook: NotebookNode) -> Problems:
             yield "a picture in the text has no alt text"
 
 
+def captions_count_the_pictures(notebook: NotebookNode) -> Problems:
+    """Where one picture has a caption, each has: a Markdown cell after it that begins `*Figure 2.*`."""
+    following = [*notebook.cells[1:], None]
+    after = [cell for drawn, cell in zip(notebook.cells, following, strict=True) if pictures_of(drawn)]
+    texts = [cell.source if cell is not None and cell.cell_type == "markdown" else "" for cell in after]
+    if any(CAPTION.match(cell.source) for cell in notebook.cells if cell.cell_type == "markdown"):
+        for number, text in enumerate(texts, 1):
+            if not text.startswith(f"*Figure {number}.*"):
+                yield f"picture {number} has no caption: the text after it must begin '*Figure {number}.*'"
+
+
+def pictures_of(cell: NotebookNode) -> list[str]:
+    return pictures(cell) if cell.cell_type == "code" else []
+
+
 def markers_are_spelt_right(notebook: NotebookNode) -> Problems:
     for place, cell in numbered(notebook):
         for line in cell.source.splitlines():
@@ -268,6 +284,7 @@ RULES: tuple[Callable[[NotebookNode], Problems], ...] = (
     outputs_are_there,
     drawings_are_there,
     pictures_have_alt_text,
+    captions_count_the_pictures,
     markers_are_spelt_right,
     exact_cells_say_why,
     explorers_are_not_compared,
