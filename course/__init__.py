@@ -1,1 +1,1 @@
-"""What only the book's pages use: claims and verdicts, checks of the exercises, predictions and what settles them."""
+"""What only the book's pages use: claims and verdicts, checks of the exercises, predictions, drawings, tables."""

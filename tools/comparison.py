@@ -32,6 +32,7 @@ NUMERAL = re.compile(
 MINUS = {"-", "−"}
 STRETCHES = re.compile(r"( +|-{3,}|─{3,}|={3,})")  # what a table pads its columns and draws its rules with
 MARKUP = re.compile(r"(<(script|style)\b.*?</\2\s*>|<!--.*?-->|<[^>]*>)", re.DOTALL | re.IGNORECASE)
+ROOM = re.compile(r"\b\d+ch\b")  # of a column of numbers in HTML: as many digits as the widest has
 # The pixels of a picture belong to fonts and processors, and hashes tie it to its code; a widget's number is random.
 PASSED_BY = {"image/png", "image/jpeg", "application/vnd.jupyter.widget-view+json"}
 NOT_COMPARED = {"output_type", "name", "metadata", "execution_count", "traceback", "data", "text"}
@@ -138,9 +139,10 @@ def text_difference(stored: str, got: str) -> str | None:
 
 
 def html_difference(stored: str, got: str) -> str | None:
-    """The same for HTML: its text as text, its tags, scripts and styles to the letter."""
+    """The same for HTML: its text as text, its tags, scripts and styles to the letter, but for the room of a number."""
     pieces, got_pieces = MARKUP.split(stored), MARKUP.split(got)
-    markup, got_markup = pieces[1::3], got_pieces[1::3]  # a piece of text, a piece of markup, its name if it has one
+    # a piece of text, a piece of markup, its name if it has one
+    markup, got_markup = ([ROOM.sub("ch", tag) for tag in both[1::3]] for both in (pieces, got_pieces))
     if markup != got_markup:
         return "other markup\n" + diff(markup, got_markup)
     texts = zip(map(html.unescape, pieces[0::3]), map(html.unescape, got_pieces[0::3]), strict=True)
