@@ -151,8 +151,8 @@ def test_an_import_that_goes_up_is_seen():
 
 def test_a_private_name_taken_from_elsewhere_is_seen():
     assert private_elsewhere("mha.heads", "mha.attention._check")
-    assert private_elsewhere("mha.heads", "course.checks.heads._layer")
-    assert not private_elsewhere("course.checks.heads", "course.checks.heads._layer")
+    assert private_elsewhere("mha.heads", "course.checks.positions._rotary")
+    assert not private_elsewhere("course.checks.positions", "course.checks.positions._rotary")
     assert not private_elsewhere("mha.heads", "mha.attention.attention")
     assert private_attributes("class A:\n    def f(self, b):\n        self._x = 1\n        return b._y + self._x") == {
         "_y"

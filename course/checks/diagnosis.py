@@ -1,344 +1,422 @@
-"""How an exercise is judged: call the learner's function, compare with the oracle, say what is wrong.
+"""How an exercise is judged: call the learner's function on every trial, compare, and say what is wrong.
 
-A wrong answer is recognised by computing the wrong alternatives: each exercise carries a table of mistakes, every one
-of them a function, and an answer that equals what such a function gives is that mistake. An answer that equals none
-is told where it differs most. Nothing is random and no answer raises.
+An `Exercise` holds the right answer as a function of a few lines of plain NumPy. It is callable: in a notebook,
+`check.softmax(my_softmax)` returns what to show. To write one:
+
+    def _double(x: Array) -> Array:
+        '''Each number twice.'''
+        factor = 2.0
+        return factor * x
+
+    double = Exercise(
+        _double,                                  # the check's name is the function's, without the underscore
+        "x (i, d) -> twice (i, d)",               # arguments and results, each with its axes; numbers have none
+        trials=(Trial("small numbers", {"x": numbers(1, 3, 5)}), Trial("other sizes", {"x": numbers(2, 7, 2)})),
+        shared=ATTENTION,                         # tables of course.checks.shared, if it is built on attention
+        mistakes=(
+            Mistake("size", "factor * x -> abs(factor * x)", "the sign is lost: write 2 * x, without abs."),
+            Mistake("sum", ("factor = 2.0 -> factor = 3.0", "* x -> + x"), "…"),     # two edits make one mistake
+            Mistake("noise", lambda x: x + 1, "…"),                                  # where no edit expresses it
+        ),
+    )
+    EXERCISES = listed(double)
+
+- A mistake is "old -> new" in the body of the right answer, at every place where old stands, whole words only. New text
+  may hold `;` for two statements. A mistake that raises is recognised by what it raises and in which line.
+- Mistakes of a `shared` table apply where their old text stands, those of `mistakes` must. An exercise joins the shared
+  tables by using their lines to the letter (see `course.checks.shared`). A shared mistake is dropped where it comes out
+  right, or as an earlier one; one of `mistakes` with the same key takes its place.
+- Two mistakes whose edits touch different places are tried together, and three where two explain a part of the trials.
+- A diagnosis must fit what the answer gives on every trial. So choose trials in which nothing coincides: another size
+  for each axis within a trial, other sizes in another trial, none of them the notebook's own.
+- What no mistake explains is described by `course.checks.properties`, and what raises by `course.checks.errors`.
+- Results that the right answer gives as integers must be integers.
+- `remark` may add a sentence to what is said of an answer nobody foresaw, given inputs and outputs by name.
+
+`tests/test_checks.py` holds all tables to what they promise: each mistake is wrong and gets its own diagnosis.
 """
 
 from __future__ import annotations
 
-import html
-import re
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from types import CoroutineType
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from course.checks import exceptions
+from course.checks import errors, properties
+from course.checks.answers import Answer, Arrays, Feedback, NotRight, Trial, ask, close
+from course.checks.edits import Edit, Mistake, Source, Span, apart
+from course.checks.signature import Signature
 
-__all__ = ["Exercise", "Feedback", "Mistake", "Trial", "examine"]
+__all__ = ["Exercise", "Feedback", "Mistake", "Trial", "listed"]
 
 Function = Callable[..., Any]
-Inputs = Mapping[str, Any]
-Outputs = tuple[NDArray[Any], ...]
 
-_UNBROKEN = r'<span style="white-space:nowrap">\g<0></span>'
-
-SINGLE_ATOL = 1e-6
+MOST_EXTENDED, MOST_STYLED = 20, 500
 FLOAT32 = " It agrees to single precision only: some step of it computes in float32."
-COARSE = (
-    " It agrees to single precision only: some step of it computes in float32, "
-    "or adds a small number such as 1e-6 that the formula does not have."
-)
+COARSE = FLOAT32[:-1] + ", or adds a small number such as 1e-6 that the formula does not have."
 
 
-@dataclass(frozen=True)
-class Trial:
-    """One call of the learner's function.
+@dataclass(eq=False)
+class Wrong:
+    """One wrong function: what is said of it, its edits, and what it gives on each trial, computed when asked for.
 
-    Args:
-        label: what is special about it, as in "large scores".
-        inputs: the arguments by name, in order. Best exact in float32, with a different prime for each axis.
-        single_rtol: how far off a right answer in float32 may be; more where large numbers cost it digits.
+    `first` is False for a mistake's further edits, which are not paired with one another: there are too many.
     """
 
-    label: str
-    inputs: Inputs
-    single_rtol: float = 1e-5
+    mistakes: tuple[Mistake, ...]
+    fn: Function
+    spans: tuple[Span, ...] = ()
+    first: bool = True
+    answers: dict[int, Answer] = field(default_factory=dict)
+
+    def on(self, n: int, trial: Trial) -> Answer:
+        if n not in self.answers:
+            self.answers[n] = _answer(self.fn, trial)
+        return self.answers[n]
+
+    @property
+    def diagnosis(self) -> str:
+        return "+".join(mistake.key for mistake in self.mistakes)
+
+    @property
+    def message(self) -> str:
+        if len(self.mistakes) == 1:
+            return self.mistakes[0].message
+        first, *rest = (mistake.message for mistake in self.mistakes)
+        return f"{('two', 'three')[len(rest) - 1]} things are wrong. First, {first} Then, {' Then, '.join(rest)}"
 
 
-@dataclass(frozen=True)
-class Mistake:
-    """A wrong answer that learners give.
-
-    Args:
-        key: its name.  answer: the function that gives it.  message: what to tell them.
-        also: further functions whose wrong numbers deserve the same message.
-    """
-
-    key: str
-    answer: Function
-    message: str
-    also: tuple[Function, ...] = ()
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Exercise:
-    """What is asked for, and how it goes wrong.
+    """What is asked for, and how it goes wrong; see the module's own text.
 
     Args:
-        returns: names of the arrays that the function returns, in order.
-        right: the oracle.  trials: the calls, the plainest first; judging ends at the first that fails.
-        mistakes: looked up in order.
+        right: the right answer.  signature: its arguments and results with their axes.
+        trials: the calls, the plainest first.  mistakes, shared: looked up in this order.
         remark: given inputs and outputs by name, a sentence that helps with a wrong answer nobody foresaw, or "".
     """
 
-    returns: tuple[str, ...]
     right: Function
+    signature: str
     trials: tuple[Trial, ...]
     mistakes: tuple[Mistake, ...]
-    remark: Callable[[Inputs, Inputs], str] = lambda inputs, outputs: ""
+    shared: tuple[Mistake, ...] = ()
+    remark: Callable[[Mapping[str, Any], Mapping[str, Any]], str] = lambda inputs, outputs: ""
 
-
-@dataclass(frozen=True, repr=False)
-class Feedback:
-    """What the learner is told: `ok`, a short key `diagnosis`, and `message`, which is what a notebook shows."""
-
-    ok: bool
-    diagnosis: str
-    message: str
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "__doc__", f"Check fn{self.signature and f': {self.signature}'}. {self.right.__doc__}")
 
     @property
-    def _heading(self) -> str:
-        return "Correct" if self.ok else "Nothing to check yet" if self.diagnosis == "unfinished" else "Not yet right"
+    def name(self) -> str:
+        return self.right.__name__.lstrip("_")
 
     def __repr__(self) -> str:
-        return f"{self._heading}: {self.message}"
+        return f"<check of {self.name}: {self.signature}>"
 
-    def _repr_html_(self) -> str:
-        colour = "#009E73" if self.ok else "#0072B2" if self.diagnosis == "unfinished" else "#D55E00"
-        style = f"border-left:0.3em solid {colour};padding:0.2em 0.8em;color:inherit;overflow-wrap:anywhere"
-        text = re.sub(r"-(?:np\.)?inf\b", _UNBROKEN, html.escape(self.message))  # else a line ends after the minus
-        return f'<div style="{style}"><strong>{self._heading}:</strong> {text}</div>'
+    def __call__(self, fn: object) -> Feedback:
+        """Judge a learner's function on every trial.
 
+        Args:
+            fn: called with each trial's inputs, by position, as fresh NumPy arrays. What it returns may be NumPy, a
+                torch tensor or nested lists. `None`, `...` and an empty body stand for a stub not yet filled in.
+        Returns:
+            Feedback: diagnosis "correct", "unfinished", a mistake's key ("a+b" for two), or what `answers`, `errors`
+            and `properties` name.
+        """
+        try:
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return self._judge(_callable(fn))
+        except NotRight as wrong:
+            return wrong.feedback
 
-class _NotRight(Exception):  # noqa: N818 (a diagnosis on its way to the learner, not an error)
-    def __init__(self, diagnosis: str, message: str) -> None:
-        super().__init__(message)
-        self.feedback = Feedback(False, diagnosis, message)
+    def _judge(self, fn: Function) -> Feedback:
+        answers = [ask(fn, trial, self._results) for trial in self.trials]
+        again = ask(fn, self.trials[0], self._results)
+        if self._has_shapes(answers[0]) and not _agree(answers[0], again, self.trials[0].single_rtol):
+            raise NotRight(
+                "differs-when-called-again",
+                "called twice with the same input, it answers differently. Does it draw random numbers, or keep "
+                "something in a global variable or a default argument?",
+            )
+        wrong = [n for n, answer in enumerate(answers) if not self._is_right(n, answer)]
+        if wrong:
+            raise self._diagnose(fn, answers, wrong)
+        self._reject_floats_for_integers(answers)
+        changed = next((name for answer in answers for name in answer.changed), "")
+        if changed:
+            raise NotRight(
+                "changes-its-argument",
+                f"the answer is as it should be, but your function changes {changed} in place, and its caller may need "
+                f"it. {changed} = {changed} - … makes a new array; {changed} -= … and {changed}[…] = … write into it.",
+            )
+        message = f"equal to the float64 reference on {_enumerated([trial.label for trial in self.trials])}."
+        return Feedback(True, "correct", message + self._precision_note(answers))
 
+    # ---- right or wrong
 
-def examine(fn: object, exercise: Exercise) -> Feedback:
-    """Judge a learner's function on every trial of an exercise.
+    @cached_property
+    def _parsed(self) -> Signature:
+        return Signature(self.signature)
 
-    Args:
-        fn: called with each trial's inputs, by position, as fresh NumPy arrays. What it returns may be NumPy, a torch
-            tensor or nested lists. `None`, `...` and `NotImplementedError` stand for a stub not yet filled in.
-    Returns:
-        Feedback: diagnosis "correct", "unfinished", a mistake's key, or one of "not-a-function", "raises", "type",
-        "count", "shape", "nan", "different", "changes-its-argument".
-    """
-    try:
+    @property
+    def _results(self) -> tuple[str, ...]:
+        return self._parsed.results
+
+    @cached_property
+    def wanted(self) -> tuple[Arrays, ...]:
+        answers = [_answer(self.right, trial) for trial in self.trials]
+        if failed := next((answer.error for answer in answers if answer.error), None):
+            raise ValueError(f"the right answer of {self.name} raises") from failed
+        return tuple(answer.arrays for answer in answers)
+
+    def _has_shapes(self, answer: Answer) -> bool:
+        """Whether the arrays for the first trial have the shapes that are asked for."""
+        return [x.shape for x in answer.arrays] == [x.shape for x in self.wanted[0]]
+
+    def _is_right(self, n: int, answer: Answer) -> bool:
+        return _agree(answer, Answer(self.wanted[n]), self.trials[n].single_rtol)
+
+    def _reject_floats_for_integers(self, answers: list[Answer]) -> None:
+        for answer, want in zip(answers, self.wanted, strict=True):
+            for name, got, expected in zip(self._results, answer.arrays, want, strict=True):
+                if expected.dtype.kind in "iu" and got.dtype.kind == "f":
+                    raise NotRight(
+                        "not-integers",
+                        f"the numbers are right, but {name} holds ids, which must stay integers; got {got.dtype}. "
+                        "np.zeros and np.full need dtype=int, and division makes floats.",
+                    )
+
+    def _precision_note(self, answers: list[Answer]) -> str:
+        """What to say of arrays that claim double precision and have single, or ""."""
+        pairs = [
+            pair
+            for answer, want in zip(answers, self.wanted, strict=True)
+            for pair in zip(answer.arrays, want, strict=True)
+        ]
+        coarse = [got for got, want in pairs if got.dtype == np.float64 and not close(got, want, 1e-9, 1e-12)]
+        rounded = all(np.array_equal(got, got.astype(np.float32), equal_nan=True) for got in coarse)
+        return "" if not coarse else FLOAT32 if rounded else COARSE
+
+    # ---- what is wrong
+
+    def _diagnose(self, fn: Function, answers: list[Answer], wrong: list[int]) -> NotRight:
+        found = self._recognised(answers) or self._recognised_in_one_array(answers)
+        if found:
+            changed = next((name for answer in answers for name in answer.changed), "")
+            besides = f" Besides, {changed} is changed in place." if changed else ""
+            return NotRight(found.feedback.diagnosis, found.feedback.message + besides)
+        n = wrong[0]
+        trial = self.trials[n]
+        if error := answers[n].error:
+            return errors.describe(fn, error, self._parsed.of(trial), self._parsed.called(trial))
+        seen = [
+            (self._parsed.of(self.trials[n]), answers[n].arrays, self.wanted[n]) for n in wrong if answers[n].arrays
+        ]
+        told = properties.describe(seen, self._results, [self.trials[n].single_rtol for n in wrong])
+        comparable = [x.shape for x in answers[n].arrays] == [x.shape for x in self.wanted[n]]
+        remark = (
+            self.remark(trial.inputs, dict(zip(self._results, answers[n].arrays, strict=True))) if comparable else ""
+        )
+        message = f"{told.feedback.message} {remark} Seen on {trial.label}, called with {self._parsed.called(trial)}."
+        return NotRight(told.feedback.diagnosis, message.replace("  ", " "))
+
+    def _recognised(self, answers: list[Answer]) -> NotRight | None:
+        """The mistake, or the two or three together, that give this answer on every trial."""
+        partly: list[tuple[int, Wrong]] = []
+        rightly: list[Wrong] = []
+        for group in (self.table, self.pairs()):
+            fitting = []
+            for wrong in group:
+                n_fits = self._n_fitting(wrong, answers)
+                if n_fits == len(answers):
+                    fitting.append(wrong)
+                elif any(not self._is_right(n, answers[n]) for n in range(n_fits)):
+                    partly.append((n_fits, wrong))
+                elif n_fits:
+                    rightly.append(wrong)
+            if fitting:
+                return self._told(fitting, answers)
+        partly.sort(key=lambda pair: -pair[0])
+        threes = (
+            *(three for _, part in partly[:MOST_EXTENDED] for three in self._extended(part, self.table)),
+            *(three for part in rightly[:MOST_STYLED] for three in self._extended(part, ())),
+        )
+        return next((self._told([w], answers) for w in threes if self._n_fitting(w, answers) == len(answers)), None)
+
+    def _n_fitting(self, wrong: Wrong, answers: list[Answer]) -> int:
+        """On how many of the first trials it gives what the learner's function gave."""
+        for n, (answer, trial) in enumerate(zip(answers, self.trials, strict=True)):
+            if not _agree(answer, wrong.on(n, trial), trial.single_rtol):
+                return n
+        return len(answers)
+
+    def _told(self, fitting: list[Wrong], answers: list[Answer]) -> NotRight:
+        """Of several that give the same, the first; of several that raise the same, the one in the likeliest line."""
+        raised = next((n for n, answer in enumerate(answers) if answer.error), None)
+        best = fitting[0]
+        if raised is not None and len(fitting) > 1:
+            line = errors.line(answers[raised].error)
+            best = max(
+                fitting, key=lambda wrong: errors.likeness(line, errors.edited_line(wrong.answers[raised].error))
+            )
+        return NotRight(best.diagnosis, best.message)
+
+    def _recognised_in_one_array(self, answers: list[Answer]) -> NotRight | None:
+        """A mistake that gives the last wrong one of several arrays, and says nothing false of the others."""
+        if len(self._results) == 1 or any(len(answer.arrays) != len(self._results) for answer in answers):
+            return None
+        right = [
+            all(
+                close(a.arrays[n], w[n], t.single_rtol)
+                for a, w, t in zip(answers, self.wanted, self.trials, strict=True)
+            )
+            for n in range(len(self._results))
+        ]
+        for n in reversed(range(len(right))):
+            for wrong in () if right[n] else self.table:
+                if self._tells_of(wrong, n, right, answers):
+                    return NotRight(wrong.diagnosis, f"in {self._results[n]}, {wrong.message}")
+        return None
+
+    def _tells_of(self, wrong: Wrong, n: int, right: list[bool], answers: list[Answer]) -> bool:
+        """Whether a mistake fits array n of the answer; not if it changes shapes, or leaves right what is wrong."""
+        for t, (trial, answer) in enumerate(zip(self.trials, answers, strict=True)):
+            given, want = wrong.on(t, trial).arrays, self.wanted[t]
+            if [x.shape for x in given] != [x.shape for x in want] or not close(
+                answer.arrays[n], given[n], trial.single_rtol
+            ):
+                return False
+        return all(ok or not self._is_right_array(wrong, k) for k, ok in enumerate(right))
+
+    def _is_right_array(self, wrong: Wrong, k: int) -> bool:
+        return all(
+            close(wrong.on(t, trial).arrays[k], self.wanted[t][k], trial.single_rtol)
+            for t, trial in enumerate(self.trials)
+        )
+
+    # ---- the wrong functions
+
+    @property
+    def table(self) -> tuple[Wrong, ...]:
+        """Each way to each mistake; of the shared ones, those that come out wrong and unlike the others before."""
+        return self._sorted_out[0]
+
+    @property
+    def _styles(self) -> tuple[Wrong, ...]:
+        """The edits that come out right: no mistakes here, but they change what a mistake beside them gives."""
+        return self._sorted_out[1]
+
+    @property
+    def _twins(self) -> tuple[Wrong, ...]:
+        """The shared edits that come out as others, which together with a third mistake they need not."""
+        return self._sorted_out[2]
+
+    @cached_property
+    def _sorted_out(self) -> tuple[tuple[Wrong, ...], ...]:
+        own = {mistake.key for mistake in self.mistakes}
+        kept: list[Wrong] = []
+        styles: list[Wrong] = []
+        twins: list[Wrong] = []
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            notes = [_judge(_callable(fn), exercise, n) for n in range(len(exercise.trials))]
-    except _NotRight as wrong:
-        return wrong.feedback
-    message = f"equal to the float64 reference on {_listed([trial.label for trial in exercise.trials])}."
-    return Feedback(True, "correct", message + next((note for note in (COARSE, FLOAT32) if note in notes), ""))
+            for mistake in (*self.mistakes, *(m for m in self.shared if m.key not in own)):
+                for n, edit in enumerate(mistake.edits):
+                    wrong = self._wrong(mistake, edit, n == 0)
+                    needed = mistake.key in own and n == 0
+                    if needed and wrong is None:
+                        raise ValueError(f"{self.name}: {edit!r} of {mistake.key} finds nothing to replace")
+                    if wrong and self._comes_out_right(wrong):
+                        styles.append(Wrong((), wrong.fn, wrong.spans))
+                    elif wrong and (needed or self._is_new(wrong, kept)):
+                        kept.append(wrong)
+                    elif wrong:
+                        twins.append(wrong)
+        return tuple(kept), tuple(styles), tuple(twins)
+
+    @cached_property
+    def _source(self) -> Source:
+        return Source(self.right)
+
+    def _wrong(self, mistake: Mistake, edit: Edit, first: bool) -> Wrong | None:
+        if callable(edit):
+            return Wrong((mistake,), edit, first=first)
+        spans = self._source.spans((edit,) if isinstance(edit, str) else edit)
+        return Wrong((mistake,), self._source.edited(spans), spans, first) if spans else None
+
+    def _comes_out_right(self, wrong: Wrong) -> bool:
+        return all(self._is_right(n, wrong.on(n, trial)) for n, trial in enumerate(self.trials))
+
+    def _is_new(self, wrong: Wrong, kept: list[Wrong]) -> bool:
+        answers = [wrong.on(n, trial) for n, trial in enumerate(self.trials)]
+        return not any(self._n_fitting(other, answers) == len(answers) for other in kept)
+
+    @cached_property
+    def _paired(self) -> dict[tuple[Span, ...], Wrong]:
+        return {}
+
+    def pairs(self) -> Iterator[Wrong]:
+        for one, other in (
+            *product(self.table, self._styles),
+            *combinations(self.table, 2),
+            *product(self.table, self._twins),
+        ):
+            if (one.first or other.first) and (pair := self._together(one, other)):
+                yield pair
+
+    def _extended(self, part: Wrong, table: tuple[Wrong, ...]) -> Iterator[Wrong]:
+        return (more for third in (*self._styles, *table) if (more := self._together(part, third)))
+
+    def _together(self, one: Wrong, other: Wrong) -> Wrong | None:
+        """Both at once, the earlier in the source first; None if they are about the same place."""
+        spans = tuple(sorted((*one.spans, *other.spans)))
+        if {mistake.key for mistake in one.mistakes} & {mistake.key for mistake in other.mistakes}:
+            return None
+        if not one.spans or not other.spans or not apart(spans):
+            return None
+        if spans not in self._paired:
+            first, last = sorted((one, other), key=lambda wrong: wrong.spans)
+            self._paired[spans] = Wrong((*first.mistakes, *last.mistakes), self._source.edited(spans), spans)
+        return self._paired[spans]
 
 
-def _judge(fn: Function, exercise: Exercise, n_passed: int) -> str:
-    """Raises _NotRight for a wrong answer; returns what there is to note of a right one."""
-    trial = exercise.trials[n_passed]
-    inputs = {name: np.copy(x) if isinstance(x, np.ndarray) else x for name, x in trial.inputs.items()}
-    answer = _read(_call(fn, inputs, trial), exercise, trial)
-    want = _run(exercise.right, trial)
-    right = [_close(got, expected, trial.single_rtol) for got, expected in zip(answer, want, strict=True)]
-    if not all(right):
-        raise _recognise(answer, right, exercise, n_passed) or _describe(answer, want, exercise, trial)
-    for name, x in inputs.items():
-        if not np.array_equal(x, trial.inputs[name], equal_nan=np.asarray(x).dtype.kind == "f"):
-            raise _NotRight(
-                "changes-its-argument",
-                f"the answer is as it should be, but your function changes {name} in place, and its caller may need "
-                f"it. {name} = {name} - … makes a new array; {name} -= … and {name}[…] = … write into the old one.",
-            )
-    return _precision_note(answer, want)
+def listed(*exercises: Exercise) -> dict[str, Exercise]:
+    """The exercises of a chapter by name."""
+    return {exercise.name: exercise for exercise in exercises}
 
 
-def _precision_note(answer: Outputs, want: Outputs) -> str:
-    """What to say of arrays that claim double precision and have single, or ""."""
-    claims = [(got, expected) for got, expected in zip(answer, want, strict=True) if got.dtype == np.float64]
-    coarse = [got for got, expected in claims if not _close(got, expected, 1e-9, 1e-12)]
-    rounded = all(np.array_equal(got, got.astype(np.float32), equal_nan=True) for got in coarse)
-    return "" if not coarse else FLOAT32 if rounded else COARSE
+def _answer(fn: Function, trial: Trial) -> Answer:
+    """What a function of the tables gives; nothing that it returns is refused."""
+    try:
+        returned = fn(
+            *({name: np.copy(x) if isinstance(x, np.ndarray) else x for name, x in trial.inputs.items()}).values()
+        )
+    except Exception as error:
+        return Answer(error=error)
+    return Answer(tuple(np.asarray(x) for x in (returned if isinstance(returned, tuple) else (returned,))))
+
+
+def _agree(one: Answer, other: Answer, rtol: float) -> bool:
+    """Whether two answers to a trial are the same: the same numbers, or the same said in the same kind of error."""
+    if one.error or other.error:
+        return errors.told(one.error) == errors.told(other.error)
+    return len(one.arrays) == len(other.arrays) and all(
+        close(x, y, rtol) for x, y in zip(one.arrays, other.arrays, strict=True)
+    )
 
 
 def _callable(fn: object) -> Function:
     if fn is None or fn is Ellipsis:
-        raise _unfinished()
+        raise NotRight("unfinished", "fill in the function, then run this again.")
     if not callable(fn):
-        raise _NotRight(
-            "not-a-function", f"hand over the function itself, without calling it; got {type(fn).__name__}."
-        )
+        raise NotRight("not-a-function", f"hand over the function itself, without calling it; got {type(fn).__name__}.")
     return fn
 
 
-def _call(fn: Function, inputs: Inputs, trial: Trial) -> object:
-    try:
-        return fn(*inputs.values())
-    except NotImplementedError:
-        raise _unfinished() from None
-    except KeyboardInterrupt:  # the learner's own hand, not the function's
-        raise
-    except BaseException as error:  # sys.exit() too
-        text, hint = exceptions.describe(fn, error)
-        message = f"your function raised {text} when called with {_called(trial)}. {hint}".strip()
-        raise _NotRight("raises", message) from None
-
-
-def _unfinished() -> _NotRight:
-    return _NotRight("unfinished", "fill in the function, then run this again.")
-
-
-def _read(returned: object, exercise: Exercise, trial: Trial) -> Outputs:
-    """`_unpack`, of whatever a function may return: an object that raises when it is looked at is no array either."""
-    try:
-        return _unpack(returned, exercise, trial)
-    except (_NotRight, KeyboardInterrupt):
-        raise
-    except BaseException as error:
-        what = f"{_what(returned)}, which raises {type(error).__name__} when it is read"
-        raise _NotRight("type", f"{' and '.join(exercise.returns)} should be real numbers; got {what}.") from None
-
-
-def _unpack(returned: object, exercise: Exercise, trial: Trial) -> Outputs:
-    """What the learner returned, as arrays; raises _NotRight if it is not as many arrays as asked for."""
-    names = exercise.returns
-    if isinstance(returned, CoroutineType):
-        returned.close()
-        raise _NotRight("type", "your function is async, and calling it runs nothing: write def instead of async def.")
-    several = isinstance(returned, tuple) or (len(names) > 1 and isinstance(returned, list))
-    parts = list(returned) if several else [returned]  # type: ignore[call-overload]
-    if all(part is None or part is Ellipsis for part in parts):
-        raise _unfinished()
-    if len(parts) != len(names):
-        want = _run(exercise.right, trial)
-        asked = " and ".join(f"{name} {x.shape}" for name, x in zip(names, want, strict=True))
-        raise _NotRight("count", f"return {asked}; got {_what(returned)}. Called with {_called(trial)}.")
-    return tuple(_as_array(name, part) for name, part in zip(names, parts, strict=True))
-
-
-def _as_array(name: str, part: Any) -> NDArray[Any]:
-    try:
-        array = np.asarray(part.detach().cpu() if hasattr(part, "detach") else part)
-    except (TypeError, ValueError, RuntimeError):
-        array = np.asarray(None)
-    if array.dtype.kind not in "fiub":
-        raise _NotRight("type", f"{name} should be an array of real numbers; got {_what(part)}.")
-    return array if array.dtype.kind == "f" else array.astype(np.float64)
-
-
-def _what(x: Any) -> str:
-    if type(x) in (tuple, list):
-        return f"a {type(x).__name__} of {len(x)}"
-    if type(x) is np.ndarray:
-        return f"one array, {x.shape} of {x.dtype}"
-    return f"an object of type {type(x).__name__}"
-
-
-def _run(function: Function, trial: Trial) -> Outputs:
-    returned = function(*trial.inputs.values())
-    return tuple(np.asarray(x) for x in (returned if isinstance(returned, tuple) else (returned,)))
-
-
-def _all_close(got: Outputs, want: Outputs, trial: Trial) -> bool:
-    return all(_close(g, w, trial.single_rtol) for g, w in zip(got, want, strict=True))
-
-
-def _close(got: NDArray[Any], want: NDArray[Any], rtol: float, atol: float = SINGLE_ATOL) -> bool:
-    return got.shape == want.shape and np.allclose(got, want, rtol=rtol, atol=atol, equal_nan=True)
-
-
-def _recognise(answer: Outputs, right: list[bool], exercise: Exercise, n_passed: int) -> _NotRight | None:
-    """The mistake that gives this answer; failing that, the one that gives the last wrong array of it.
-
-    A mistake that would have failed one of the trials that this answer passed is not the one.
-    """
-    trial = exercise.trials[n_passed]
-    table = _table(exercise, n_passed)
-    seen = f" Called with {_called(trial)}."
-    for mistake, wrong in table:
-        if _all_close(answer, wrong, trial):
-            return _NotRight(mistake.key, f"{mistake.message}{seen}")
-    want = _run(exercise.right, trial)
-    if any(got.shape != expected.shape for got, expected in zip(answer, want, strict=True)):
-        return None  # the shape comes first
-    apart = [(mistake, wrong) for mistake, wrong in table if _tells_of_one_array(wrong, want, right, trial)]
-    for n in sorted((n for n, ok in enumerate(right) if not ok), reverse=True):
-        for mistake, wrong in apart:
-            if _close(answer[n], wrong[n], trial.single_rtol):
-                return _NotRight(mistake.key, f"in {exercise.returns[n]}, {mistake.message}{seen}")
-    return None
-
-
-def _table(exercise: Exercise, n_passed: int) -> list[tuple[Mistake, Outputs]]:
-    """The mistakes that get the first n_passed trials right, with what they give on the next."""
-    trial, passed = exercise.trials[n_passed], exercise.trials[:n_passed]
-    answers = [(mistake, answer) for mistake in exercise.mistakes for answer in (mistake.answer, *mistake.also)]
-    return [(m, _run(answer, trial)) for m, answer in answers if all(_is_right(answer, exercise, t) for t in passed)]
-
-
-def _tells_of_one_array(wrong: Outputs, want: Outputs, right: list[bool], trial: Trial) -> bool:
-    """Whether a mistake fits an answer that shares one array with it.
-
-    It does not if it is about the shapes or the order of the arrays, or says that an array is right that is not.
-    """
-    shapes_agree = all(w.shape == x.shape for w, x in zip(wrong, want, strict=True))
-    return shapes_agree and all(
-        ok or not _close(w, x, trial.single_rtol) for w, x, ok in zip(wrong, want, right, strict=True)
-    )
-
-
-def _is_right(answer: Function, exercise: Exercise, trial: Trial) -> bool:
-    return _all_close(_run(answer, trial), _run(exercise.right, trial), trial)
-
-
-def _describe(answer: Outputs, want: Outputs, exercise: Exercise, trial: Trial) -> _NotRight:
-    """What can be said of a wrong answer that no mistake explains."""
-    differences = [_difference(n, a, w) for n, a, w in zip(exercise.returns, answer, want, strict=True)]
-    wrong = [d for d, a, w in zip(differences, answer, want, strict=True) if not _close(a, w, trial.single_rtol)]
-    wrong.sort(key=lambda difference: difference[0] != "shape")
-    right = [n for n, d in zip(exercise.returns, differences, strict=True) if d not in wrong]
-    shapes_agree = all(a.shape == w.shape for a, w in zip(answer, want, strict=True))
-    remark = exercise.remark(trial.inputs, dict(zip(exercise.returns, answer, strict=True))) if shapes_agree else ""
-    parts = [message for _, message in wrong] + [f"{name} is right" for name in right]
-    message = f"{'; '.join(parts)}. {remark} Seen on {trial.label}, called with {_called(trial)}."
-    return _NotRight(wrong[0][0], message.replace("  ", " "))
-
-
-def _difference(name: str, got: NDArray[Any], want: NDArray[Any]) -> tuple[str, str]:
-    if got.shape != want.shape:
-        why = (
-            "that is a single number"
-            if not got.shape
-            else "its axes are swapped"
-            if got.shape == want.shape[::-1]
-            else "an axis is missing"
-            if got.ndim < want.ndim
-            else "there is an axis too many"
-            if got.ndim > want.ndim
-            else "an axis has the wrong length"
-        )
-        return "shape", f"expected {name} {want.shape}, got {got.shape}: {why}"
-    strange = ~np.isfinite(got)
-    if strange.any():
-        at = tuple(int(n) for n in np.argwhere(strange)[0])
-        return "nan", f"{name} holds NaN or infinity in {strange.sum()} of {got.size} places, first at {list(at)}"
-    distance = np.abs(got.astype(np.float64) - want)
-    at = tuple(int(n) for n in np.unravel_index(np.argmax(distance), distance.shape))
-    coarse = " (float16 keeps three digits: use float32 or float64)" if got.dtype == np.float16 else ""
-    return (
-        "different",
-        f"{name}, where it is furthest off, at {list(at)}: {_apart(float(got[at]), float(want[at]))}{coarse}",
-    )
-
-
-def _apart(got: float, want: float) -> str:
-    """Both numbers, with as many digits as it takes to see that they differ, four at least."""
-    digits = next((n for n in range(4, 17) if f"{got:.{n}g}" != f"{want:.{n}g}"), 17)
-    return f"got {got:.{digits}g}, expected {want:.{digits}g}"
-
-
-def _called(trial: Trial) -> str:
-    shapes = [f"{n} {x.shape}" if isinstance(x, np.ndarray) else f"{n} = {x}" for n, x in trial.inputs.items()]
-    return ", ".join(shapes)
-
-
-def _listed(words: list[str]) -> str:
+def _enumerated(words: list[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from course.checks.bert._loss import MASKED_LOSS
 from course.checks.bert._masking import MASK_TOKENS
 from course.checks.bert._pooling import MEAN_POOLING
-from course.checks.diagnosis import Feedback, examine
+from course.checks.former import Feedback, examine
 
 __all__ = ["EXERCISES", "mask_tokens", "masked_loss", "mean_pooling"]
 

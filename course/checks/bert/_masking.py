@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from course.checks.diagnosis import Exercise, Mistake, Trial
+from course.checks.former import Exercise, Mistake, Trial
 
 Array = NDArray[Any]
 Answer = Callable[[Array, Array, Array, Array, Array, int], tuple[Array, Array]]

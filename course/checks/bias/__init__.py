@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from course.checks.bias._permutation import P_VALUE
-from course.checks.diagnosis import Feedback, examine
+from course.checks.former import Feedback, examine
 
 __all__ = ["EXERCISES", "p_value"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from course.checks.blocks._block import PRE_NORM_BLOCK
 from course.checks.blocks._feed_forward import FEED_FORWARD
 from course.checks.blocks._norm import LAYER_NORM
-from course.checks.diagnosis import Feedback, examine
+from course.checks.former import Feedback, examine
 
 __all__ = ["EXERCISES", "feed_forward", "layer_norm", "pre_norm_block"]
 

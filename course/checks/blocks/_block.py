@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from course.checks.blocks._norm import layer_norm
-from course.checks.diagnosis import Exercise, Mistake, Trial
+from course.checks.former import Exercise, Mistake, Trial
 from course.checks.inputs import numbers
 
 Array = NDArray[Any]

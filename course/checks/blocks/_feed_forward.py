@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erf
 
-from course.checks.diagnosis import Exercise, Mistake, Trial
+from course.checks.former import Exercise, Mistake, Trial
 from course.checks.inputs import numbers
 from mha import reference
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from course.checks.complexity._merge import MERGE
-from course.checks.diagnosis import Feedback, examine
+from course.checks.former import Feedback, examine
 
 __all__ = ["EXERCISES", "merge"]
 

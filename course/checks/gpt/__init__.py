@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from course.checks.diagnosis import Feedback, examine
+from course.checks.former import Feedback, examine
 from course.checks.gpt._cached import CACHED_ATTENTION
 from course.checks.gpt._next_token import NEXT_TOKEN_LOSS
 from course.checks.gpt._nucleus import TOP_P

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import wraps
 from typing import Any
 
-from course.checks.diagnosis import Feedback, examine
+from course.checks.former import Feedback, examine
 from course.checks.gpu_timing._timer import TIMES, Device
 
 __all__ = ["EXERCISES", "Device", "times"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from course.checks.diagnosis import Feedback, examine
+from course.checks.former import Feedback, examine
 from course.checks.positions._added import ADD_POSITIONS
 from course.checks.positions._bias import ALIBI_BIAS
 from course.checks.positions._rotary import ROTARY

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from course.checks.diagnosis import Feedback, examine
+from course.checks.former import Feedback, examine
 from course.checks.queries_keys_values._lookup import LOOKUP
 from course.checks.queries_keys_values._masks import CAUSAL_WEIGHTS, PADDED_WEIGHTS
 from course.checks.queries_keys_values._projections import CROSS_ATTENTION, SELF_ATTENTION

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from course.checks.diagnosis import Feedback, examine
+from course.checks.former import Feedback, examine
 from course.checks.t5._bias import BIASED_WEIGHTS
 from course.checks.t5._norm import RMS_NORM
 from course.checks.t5._spans import SPLIT_AT_SPANS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from course.checks.diagnosis import Feedback, examine
+from course.checks.former import Feedback, examine
 from course.checks.xlnet._relative import RELATIVE_SCORES, RELATIVE_SHIFT
 from course.checks.xlnet._streams import TWO_STREAMS
 

@@ -1,0 +1,352 @@
+"""What can be said of a wrong answer that no mistake explains: a property that holds on every trial it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from course.checks.answers import Arrays, NotRight, close
+from course.checks.signature import Axes
+
+__all__ = ["describe"]
+
+Array = NDArray[Any]
+Seen = tuple[Axes, Arrays, Arrays]  # of one trial: the axes, what was returned, what was wanted
+Told = tuple[str, str]
+Property = Callable[[Array, Array, Axes, int], Told | None]
+
+
+def describe(seen: list[Seen], names: tuple[str, ...], rtols: list[float]) -> NotRight:
+    """The property of the first wrong array that all failing trials share, or where it is furthest off.
+
+    Args:
+        seen: the failing trials that returned something.  names: of the results.
+        rtols: of each failing trial, how far off a right answer may be.
+    """
+    _, got, want = seen[0]
+    if len(got) != len(want) or _exchanged(seen):
+        return _count_or_order(seen, names)
+    parts, diagnoses, right = [], [], []
+    for n, name in enumerate(names):
+        failing = [(a, g[n], w[n]) for (a, g, w), rtol in zip(seen, rtols, strict=False) if not close(g[n], w[n], rtol)]
+        if not failing:
+            right.append(f"{name} is right")
+            continue
+        diagnosis, text = _shared(failing, n) or _furthest_off(*failing[0])
+        diagnoses.append(diagnosis)
+        parts.append((diagnosis, f"{name} {text}"))
+    parts.sort(key=lambda part: not part[0].startswith("shape"))
+    return NotRight(parts[0][0], f"{'; '.join([text for _, text in parts] + right)}.")
+
+
+def _exchanged(seen: list[Seen]) -> tuple[int, ...]:
+    """In which order the wanted arrays were returned, if all are there in another one."""
+    for order in permutations(range(len(seen[0][2]))):
+        if list(order) != sorted(order) and all(
+            len(got) == len(want) and all(close(got[n], want[m], 1e-3) for n, m in enumerate(order))
+            for _, got, want in seen
+        ):
+            return order
+    return ()
+
+
+def _count_or_order(seen: list[Seen], names: tuple[str, ...]) -> NotRight:
+    axes, got, want = seen[0]
+    asked = ", ".join(f"{name} {axes.named(x.shape)}" for name, x in zip(names, want, strict=True))
+    if order := _exchanged(seen):
+        return NotRight(
+            "order-exchanged", f"you return {', '.join(names[n] for n in order)}: return {', '.join(names)}."
+        )
+    there = [name for name, x in zip(names, want, strict=True) if any(close(y, x, 1e-3) for y in got)]
+    if len(got) > len(want) and len(there) == len(names):
+        return NotRight("too-many-results", f"{' and '.join(names)} is among what you return: return that alone.")
+    given = (
+        f"{len(got)} arrays, {', '.join(str(x.shape) for x in got)}" if len(got) > 1 else f"one array, {got[0].shape}"
+    )
+    are = f"{there[0]} is right; " if there and len(got) < len(want) else ""
+    return NotRight("count", f"{are}return {asked}; got {given}.")
+
+
+def _shared(failing: list[tuple[Axes, Array, Array]], n: int) -> Told | None:
+    """The first property that holds on each of the failing trials."""
+    shapes_agree = [g.shape == w.shape for _, g, w in failing]
+    table = SAME_SHAPE if all(shapes_agree) else OTHER_SHAPE if not any(shapes_agree) else ()
+    for prop in table:
+        told = [prop(g, w, axes, n) for axes, g, w in failing]
+        if all(told) and len({t[0] for t in told if t}) == 1:
+            return told[0]
+    return None
+
+
+def _furthest_off(axes: Axes, got: Array, want: Array) -> Told:
+    if got.shape != want.shape:
+        why = "that is a single number" if not got.shape else _why(got, want)
+        return "shape", f"should be {axes.named(want.shape)}, got {axes.named(got.shape)}: {why}"
+    strange = ~np.isfinite(got) & np.isfinite(want)
+    if strange.any():
+        first = [int(n) for n in np.argwhere(strange)[0]]
+        return "nan", f"holds NaN or infinity in {strange.sum()} of {got.size} places, first at {first}"
+    distance = np.abs(np.nan_to_num(got.astype(np.float64) - want, nan=np.inf))
+    at = tuple(int(n) for n in np.unravel_index(np.argmax(distance), distance.shape))
+    return "different", f"is furthest off at {list(at)}: {_apart(float(got[at]), float(want[at]))}"
+
+
+def _why(got: Array, want: Array) -> str:
+    if got.shape == want.shape[::-1]:
+        return "its axes are swapped"
+    if got.ndim != want.ndim:
+        return "an axis is missing" if got.ndim < want.ndim else "there is an axis too many"
+    return "an axis has the wrong length"
+
+
+def _apart(got: float, want: float) -> str:
+    """Both numbers, with as many digits as it takes to see that they differ, four at least."""
+    digits = next((n for n in range(4, 17) if f"{got:.{n}g}" != f"{want:.{n}g}"), 17)
+    return f"got {got:.{digits}g}, expected {want:.{digits}g}"
+
+
+# ---- properties of an array of another shape than wanted
+
+
+def _permuted_axes(got: Array, want: Array, axes: Axes, n: int) -> Told | None:
+    for order in permutations(range(want.ndim)):
+        if want.ndim > 1 and list(order) != sorted(order) and close(got, want.transpose(order), 1e-3):
+            found = ", ".join(axes.axis(n, m) for m in order)
+            return "axes-permuted", f"has the right numbers with its axes in the order ({found}): swap them back"
+    return None
+
+
+def _flattened(got: Array, want: Array, axes: Axes, n: int) -> Told | None:
+    if got.size == want.size and close(got.ravel(), want.ravel(), 1e-3):
+        return (
+            "shape-only",
+            f"has the right numbers in the wrong shape, {got.shape}: it should be {axes.named(want.shape)}",
+        )
+    return None
+
+
+def _reduced(got: Array, want: Array, axes: Axes, n: int) -> Told | None:
+    ways: dict[str, Callable[..., Array]] = {"added up": np.sum, "averaged": np.mean, "reduced to its largest": np.max}
+    for axis in (axis for axis in range(want.ndim) if want.shape[axis] > 1):
+        name = axes.axis(n, axis)
+        for at, which in ((0, "first"), (-1, "last")):
+            if close(np.squeeze(got), np.squeeze(want.take(at, axis)), 1e-3):
+                return "shape-part", f"is right for the {which} entry of the axis {name} alone: return all"
+        for how, reduce in ways.items():
+            if close(np.squeeze(got), np.squeeze(reduce(want, axis=axis)), 1e-3):
+                return "shape-reduced", f"is {how} over the axis {name}: keep that axis"
+    for how, reduce in ways.items():
+        if want.size > 1 and got.size == 1 and close(got.ravel(), np.ravel(reduce(want)), 1e-3):
+            return "shape-reduced", f"is {how} over everything: keep all its axes, {axes.named(want.shape)}"
+    return None
+
+
+# ---- properties of an array of the right shape
+
+
+def _coarse(got: Array, want: Array, axes: Axes, n: int) -> Told | None:
+    if got.dtype == np.float16 and np.allclose(got.astype(np.float64), want, 1e-2, 1e-2, equal_nan=True):
+        return "half-precision", "is right to three digits: float16 keeps three digits, use float32 or float64"
+    if got.dtype.kind in "iub" and want.dtype.kind == "f" and got.size > 1:
+        whole = (np.trunc, np.rint, np.floor) if got.dtype.kind != "b" else ()
+        if any(np.array_equal(got, cut(want)) for cut in whole):
+            return "rounded-to-integers", "has lost its digits after the point: some step of it makes integers"
+    return None
+
+
+def _finite(got: Array, want: Array, axes: Axes, n: int) -> Told | None:
+    strange = ~np.isfinite(got.astype(np.float64))
+    if not strange.any() or strange.all() or not np.isfinite(want).all():
+        return None
+    if np.allclose(got[~strange], want[~strange], 1e-3, 1e-5):
+        at = [int(k) for k in np.argwhere(strange)[0]]
+        return "nan", f"is right but for NaN or infinity in {strange.sum()} of {got.size} places, first at {at}"
+    return None
+
+
+def _scaled(got: Array, want: Array, axes: Axes, n: int) -> Told | None:
+    finite = np.isfinite(want) & (np.abs(want) > 1e-9)
+    if finite.sum() < 2 or not np.isfinite(got).all():
+        return None
+    ratio = float(np.median(got[finite] / want[finite]))
+    if not ratio or not np.allclose(got, ratio * want, 1e-3, 1e-6):
+        return None
+    if np.isclose(ratio, -1, 1e-3):
+        return "sign", "has the wrong sign throughout"
+    return "factor", f"is {ratio:.4g} times what it should be{_guess(ratio, axes, want)}"
+
+
+def _guess(ratio: float, axes: Axes, want: Array) -> str:
+    """Which length a factor is made of, if it is one in this trial."""
+    for size, name in axes.names.items():
+        for value, said in ((size, name), (size**0.5, f"√{name}"), (1 / size, f"1/{name}"), (size**-0.5, f"1/√{name}")):
+            if np.isclose(ratio, value, 1e-4):
+                return f", which is {said}"
+    return ""
+
+
+def _shifted(got: Array, want: Array, axes: Axes, n: int) -> Told | None:
+    if want.size < 2 or not np.isfinite(got).all() or not np.isfinite(want).all():
+        return None
+    shift = float(np.median(got - want.astype(np.float64)))
+    if np.allclose(got, want + shift, 1e-4, 1e-5):
+        return "shift", f"is {shift:+.4g} off throughout: a constant is added"
+    return None
+
+
+def _elementwise(got: Array, want: Array, axes: Axes, n: int) -> Told | None:
+    """A known function of what it should be."""
+    functions: dict[str, Callable[[Array], Array]] = {
+        "the logarithm": np.log,
+        "the exponential": np.exp,
+        "the square": np.square,
+        "the root": np.sqrt,
+        "the size, without the sign,": np.abs,
+        "the inverse, 1/x,": np.reciprocal,
+        "the complement, 1 - x,": lambda x: 1 - x,
+    }
+    for said, function in functions.items():
+        image = function(want.astype(np.float64))
+        if want.size > 1 and np.isfinite(image).any() and close(got, image, 1e-3):
+            return "function-of-it", f"is {said} of what it should be: is the last step missing, or one too many?"
+    return None
+
+
+def _sums(got: Array, want: Array, axes: Axes, n: int) -> Told | None:
+    """How rows sum that should sum to 1; rows that should be empty are left out."""
+    if want.ndim < 2 or want.dtype.kind != "f":
+        return None
+    totals = want.sum(-1)
+    counted = np.isclose(totals, 1, atol=1e-3)
+    if not counted.any() or not (counted | np.isclose(totals, 0)).all() or (want < 0).any():
+        return None
+    sums = got.astype(np.float64).sum(-1)[counted]
+    if not np.isfinite(sums).all() or np.allclose(sums, 1, atol=1e-4):
+        return None
+    for axis in range(want.ndim - 1):
+        columns = got.sum(axis)
+        if np.allclose(columns[columns != 0], 1, atol=1e-4) and columns.any():
+            return "columns-sum-to-1", (
+                f"sums to 1 over {axes.axis(n, axis)}, and should over {axes.axis(n, want.ndim - 1)}, the last axis: "
+                "the softmax or the sum runs over the wrong axis"
+            )
+    if np.isclose(got.sum(), 1, atol=1e-4):
+        return "all-sum-to-1", "sums to 1 as a whole, and each row should: the softmax lacks its axis, the last"
+    between = (
+        f"{sums.min():.3g}" if np.allclose(sums, sums[0], 1e-3) else f"between {sums.min():.3g} and {sums.max():.3g}"
+    )
+    less = ": is something masked or dropped after the softmax" if (sums < 1.0001).all() else ""
+    small = ": is a small number added to the sum" if sums.min() > 0.98 and less else less
+    return (
+        "rows-do-not-sum-to-1",
+        f"has rows that sum to {between}, and each should sum to 1{small}{'?' if small else ''}",
+    )
+
+
+def _forbidden(got: Array, want: Array, axes: Axes, n: int) -> Told | None:
+    zero = want == 0
+    left = zero & (np.abs(np.nan_to_num(got.astype(np.float64))) > 1e-6)
+    if want.size > 1 and left.any() and not zero.all() and zero.sum() > 1 and want.dtype.kind == "f":
+        at = [int(k) for k in np.argwhere(left)[0]]
+        return "not-zero", f"is not 0 in {left.sum()} of {zero.sum()} places where it must be, first at {at}"
+    return None
+
+
+def _reordered(got: Array, want: Array, axes: Axes, n: int) -> Told | None:
+    """The right numbers, or slices, elsewhere."""
+    if want.size < 2 or np.allclose(want, want.flat[0]):
+        return None
+    for order in permutations(range(want.ndim)):
+        if want.ndim > 1 and list(order) != sorted(order) and close(got, want.transpose(order), 1e-3):
+            found = ", ".join(axes.axis(n, m) for m in order)
+            return "transposed", f"has the right numbers with its axes in the order ({found}): swap them back"
+    for axis in range(want.ndim):
+        name = axes.axis(n, axis)
+        if close(got, np.flip(want, axis), 1e-3):
+            return "reversed", f"is in reverse order along {name}"
+        for step, where in ((1, "later"), (-1, "earlier")):
+            if close(got, np.roll(want, step, axis), 1e-3):
+                return (
+                    "rolled",
+                    f"stands one place too far along {name}: each entry comes one place {where} than it should",
+                )
+    for axis in range(want.ndim):
+        if _same_slices(got, want, axis):
+            return "reordered", f"has the right entries along {axes.axis(n, axis)} in the wrong order"
+    if close(np.sort(got, axis=None), np.sort(want, axis=None), 1e-3):
+        return "misplaced", "has the right numbers in the wrong places: has a reshape mixed two axes?"
+    return None
+
+
+def _same_slices(got: Array, want: Array, axis: int) -> bool:
+    one, other = (np.moveaxis(x, axis, 0).reshape(x.shape[axis], -1) for x in (got, want))
+    return len(one) > 1 and all(any(close(row, target, 1e-3) for row in one) for target in other)
+
+
+def _right_but_for(got: Array, want: Array, axes: Axes, n: int) -> Told | None:
+    """Wrong in one slice, on the diagonal or on one side of it alone."""
+    wrong = ~np.isclose(got.astype(np.float64), want, 1e-3, 1e-5, equal_nan=True)
+    if not wrong.any() or wrong.all() or want.size < 4:
+        return None
+    for axis in range(want.ndim):
+        at = np.unique(np.nonzero(wrong)[axis])
+        if want.shape[axis] > 1 and len(at) == 1:
+            name = axes.axis(n, axis)
+            which = "last" if at[0] == want.shape[axis] - 1 and at[0] > 1 else f"{at[0]}"
+            return (
+                f"one-slice-{which}",
+                f"is right but for the {which if which == 'last' else 'index ' + which} along {name}",
+            )
+    if want.ndim > 1:
+        rows, columns = np.indices(want.shape)[-2:]
+        lag = (rows - columns)[wrong]
+        for where, there in (
+            ("on the diagonal", lag == 0),
+            ("above the diagonal", lag < 0),
+            ("below the diagonal", lag > 0),
+        ):
+            if there.all():
+                return where.replace(" ", "-"), f"is wrong {where} alone"
+        if (want == 0).any() and not wrong[want == 0].any() and wrong[want != 0].all():
+            return "zeros-right", "is 0 where it should be, and wrong elsewhere"
+    for axis in range(want.ndim - 1):
+        at = np.unique(np.nonzero(wrong)[axis])
+        if len(at) < want.shape[axis] and want.shape[axis] > 2:
+            return "some-slices", f"is right but for {axes.axis(n, axis)} = {', '.join(map(str, at))}"
+    return None
+
+
+def _constant(got: Array, want: Array, axes: Axes, n: int) -> Told | None:
+    if want.size > 2 and not np.allclose(want, want.flat[0]):
+        if not got.any():
+            return "zeros", "is all zeros: has the result been written into it?"
+        if np.allclose(got, got.flat[0]):
+            return "constant", f"is {got.flat[0]:.4g} everywhere"
+    return None
+
+
+def _rows_scaled(got: Array, want: Array, axes: Axes, n: int) -> Told | None:
+    """Each slice along an axis has a factor of its own."""
+    if want.ndim < 2 or not np.isfinite(got).all() or not np.isfinite(want).all():
+        return None
+    for axis in (-1, *range(want.ndim - 1)):
+        if want.shape[axis] < 2:
+            continue
+        size = (want.astype(np.float64) ** 2).sum(axis, keepdims=True)
+        factor = (got * want).sum(axis, keepdims=True) / np.where(size == 0, 1, size)
+        if np.allclose(got, factor * want, 1e-3, 1e-6) and factor.all():
+            return "factor-a-row", f"is off by a factor that is the same along {axes.axis(n, axis % want.ndim)}"
+    return None
+
+
+def _properties() -> Iterator[Property]:
+    yield from (_coarse, _constant, _scaled, _shifted, _elementwise, _reordered, _finite, _sums, _forbidden)
+    yield from (_right_but_for, _rows_scaled)
+
+
+SAME_SHAPE: tuple[Property, ...] = tuple(_properties())
+OTHER_SHAPE: tuple[Property, ...] = (_permuted_axes, _flattened, _reduced)
