@@ -22,9 +22,11 @@ from course.predict import Question, questions, settled_letter
 from tools.colab import TAG, colab_cell
 from tools.execute import named_paths
 from tools.notebooks import ROOT, code_cells, hashes, pictures, read
+from tools.plain_rules import PLAIN_RULES
 
 LONGEST_CELL = 25
 LONGEST_RUN = 3
+LONGEST_OPEN_DRAWING = 6  # lines of a cell that draws
 SHORTEST_ALT = 20
 CAPTION = re.compile(r"\*Figure \d+\.\*")
 DRAWERS = {"plt", "plots", "figures"}
@@ -142,6 +144,13 @@ def drawings_are_there(notebook: NotebookNode) -> Problems:
             yield f"{place} draws and has no picture"
         if len(pictures(cell)) > 1:
             yield f"{place} has {len(pictures(cell))} pictures; one alt text can describe one"
+
+
+def drawings_are_folded(notebook: NotebookNode) -> Problems:
+    for place, cell in numbered(notebook):
+        lines = sum(bool(line.strip()) for line in cell.source.splitlines())
+        if draws(cell) and lines > LONGEST_OPEN_DRAWING and not cell.metadata.get("jupyter", {}).get("source_hidden"):
+            yield f"{place} shows {lines} lines that draw: fold them (jupyter.source_hidden), or call course.figures"
 
 
 def pictures_have_alt_text(notebook: NotebookNode) -> Problems:
@@ -283,6 +292,7 @@ RULES: tuple[Callable[[NotebookNode], Problems], ...] = (
     nothing_on_stderr,
     outputs_are_there,
     drawings_are_there,
+    drawings_are_folded,
     pictures_have_alt_text,
     captions_count_the_pictures,
     markers_are_spelt_right,
@@ -295,6 +305,7 @@ RULES: tuple[Callable[[NotebookNode], Problems], ...] = (
     no_machine_paths,
     colab_cell_is_there,
     predictions_are_settled,
+    *PLAIN_RULES,
 )
 
 

@@ -9,18 +9,16 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from sphinx.util import logging
 
+from course.plain import BEGIN, Exercise, without_numbers
+
 LOGGER = logging.getLogger(__name__)
 FENCE = ":" * 8  # longer than a fence that a block may hold
 CARD = "**This chapter.**"
 PREDICT = "**Predict.**"
 CHOICE = re.compile(r"^- \*\*[a-d]\*\*:", re.MULTILINE)
-EXERCISE = re.compile(
-    r"#### Exercise (?P<number>\d+) \((?P<kind>compute|build|think), (?P<stars>★{1,3}), (?P<minutes>\d+) min\)"
-)
 DETAILS = re.compile(r"<details><summary>(?P<summary>(?:Hint(?: \d+)?|Solution))</summary>\s*")
-TAGGED = re.compile(r"\s*\\tag\{\d+\}(?=\s*\$\$ \([\w-]+\)\s*$)", re.MULTILINE)
 PARTS = "## The parts"
-PART = re.compile(r"- \*\*(?P<title>[^*]+)\.\*\* (?P<about>[^\[]+)")
+PART = re.compile(r"- \*\*(?P<title>[^*]+)\.\*\* (?P<about>[^\[*]+)")  # then links, or *To come.*
 
 __all__ = ["rewrite"]
 
@@ -33,7 +31,7 @@ def rewrite(text: str, where: str) -> str:
     for first, last, block in find_blocks(text, lines, where):
         made += [*lines[end:first], *block]
         end = last
-    return TAGGED.sub("", "\n".join([*made, *lines[end:]]))
+    return without_numbers("\n".join([*made, *lines[end:]]))
 
 
 def find_blocks(text: str, lines: list[str], where: str) -> Iterator[tuple[int, int, list[str]]]:
@@ -46,7 +44,7 @@ def find_blocks(text: str, lines: list[str], where: str) -> Iterator[tuple[int, 
             continue
         if token.type == "blockquote_open":
             block = quoted(lines[first:last])
-        elif lines[first].startswith("#### Exercise"):
+        elif lines[first].startswith(BEGIN):
             last = exercise_end(tokens[number + 1 :], lines)
             block = exercise(lines[first:last], where)
         elif token.type == "html_block" and lines[first].startswith("<details"):
@@ -88,17 +86,13 @@ def exercise_end(tokens: list[Token], lines: list[str]) -> int:
 
 
 def exercise(lines: list[str], where: str) -> list[str]:
-    heading = EXERCISE.fullmatch(lines[0].strip())
-    if heading is None:
-        expected = "#### Exercise 2 (build, ★★, 10 min), of a kind compute, build or think"
-        LOGGER.warning(
-            f"an exercise's heading is {lines[0]!r}, expected {expected}", location=where, type="measured_book"
-        )
+    try:
+        announced = Exercise.parse(lines[0])
+    except ValueError as error:
+        LOGGER.warning(str(error), location=where, type="measured_book")
         return lines
-    stars = str(len(heading["stars"]))
-    return directive(
-        "exercise", heading["number"], lines[1:], kind=heading["kind"], stars=stars, minutes=heading["minutes"]
-    )
+    effort = {"kind": announced.kind, "stars": str(announced.stars), "minutes": str(announced.minutes)}
+    return directive("exercise", str(announced.number), lines[1:], **effort)
 
 
 def details_end(tokens: list[Token], lines: list[str], where: str) -> int:
