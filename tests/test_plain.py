@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from html.parser import HTMLParser
 
@@ -14,14 +15,13 @@ from tests.small_book import build, write_small_book
 PAPER = "https://arxiv.org/abs/1706.03762"
 BLOCKS = {
     "> **This chapter.** Words\n>\n> more": "{admonition} This chapter\n:class: chapter-card\n\nWords\n\nmore",
-    "> **Predict.** Which?": "{admonition} Predict\n:class: predict\n\nWhich?",
     "<details><summary>Hint 2</summary>\n\nLook *up*.\n\n</details>": "{fold} Hint 2\n\nLook *up*.",
     "<details><summary>Solution</summary>\n\nSo.\n\n</details>": "{fold} Solution\n\nSo.",
     "#### Exercise 2 (build, ★★, 10 min)\n\nDo.\n": "{exercise} 2\n:kind: build\n:stars: 2\n:minutes: 10\n\nDo.",
     "## The parts\n\n- **Cost.** Time\n  [A](a.ipynb)\n- **Far.** On": "{parts}\n\ncost | Cost | Time\nfar | Far | On",
 }
 UNTOUCHED = {
-    "a Predict with choices": "> **Predict.** Which?\n>\n> - **a**: sky\n> - **b**: sand",
+    "a Predict": "> **Predict.** Which?\n>\n> - **a**: sky\n> - **b**: sand",
     "another blockquote": "> Words of **This chapter.**",
     "code": "```\n#### Exercise 2 (build, ★★, 10 min)\n> **Predict.** Which?\n```",
     "another list": "- **Cost.** Time",
@@ -108,7 +108,10 @@ def test_what_jupyterlab_folds_is_folded_once(hidden, tags, expected):
         "source": ['# @title Solution { display-mode: "form" }\n', "x = 1"],
         "metadata": {"jupyter": hidden, "tags": tags},
     }
+    answer = copy.deepcopy(cell)
     folding.fold(cell)
+    folding.fold(answer, answers=True)
+    assert answer["metadata"]["tags"] == [tag for tag in expected if tag != "hide-output"]
     assert cell["metadata"]["tags"] == expected
     assert cell["source"] == "x = 1"
 

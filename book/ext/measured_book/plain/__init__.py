@@ -10,6 +10,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from course.predict import questions
+
 from .. import stored
 from . import blocks, exercises, folding, links
 
@@ -21,11 +23,15 @@ def read_blocks(app: Any, page: str, source: list[str]) -> None:
     if not links.is_plain(page) or Path(app.env.doc2path(page)).suffix != ".ipynb":
         return
     notebook = stored.parse_notebook(source[0])
+    asked = False
     for number, cell in enumerate(notebook["cells"]):
         if cell["cell_type"] == "markdown":
             cell["source"] = blocks.rewrite("".join(cell["source"]), f"{page}.ipynb, cell {number}")
+            asked = asked or any(questions(cell["source"]))
         elif cell["cell_type"] == "code":
-            folding.fold(cell)
+            answers = asked and bool(cell.get("outputs"))
+            folding.fold(cell, answers=answers)
+            asked = asked and not answers
     source[0] = json.dumps(notebook)
 
 

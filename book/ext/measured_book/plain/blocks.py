@@ -1,4 +1,4 @@
-"""The blocks of a plain notebook: card, Predict, exercise, hint, solution, map of the parts; each as a directive."""
+"""The blocks of a plain notebook: card, exercise, hint, solution, map of the parts; each as a directive."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from course.plain import BEGIN, Exercise, without_numbers
 LOGGER = logging.getLogger(__name__)
 FENCE = ":" * 8  # longer than a fence that a block may hold
 CARD = "**This chapter.**"
-PREDICT = "**Predict.**"
-CHOICE = re.compile(r"^- \*\*[a-d]\*\*:", re.MULTILINE)
 DETAILS = re.compile(r"<details><summary>(?P<summary>(?:Hint(?: \d+)?|Solution))</summary>\s*")
 PARTS = "## The parts"
 PART = re.compile(r"- \*\*(?P<title>[^*]+)\.\*\* (?P<about>[^\[*]+)")  # then links, or *To come.*
@@ -65,14 +63,11 @@ def directive(name: str, argument: str, body: list[str], **options: str) -> list
 
 
 def quoted(lines: list[str]) -> list[str]:
-    """A blockquote: the card, a Predict without choices, or what it is."""
+    """A blockquote: the card, or what it is; a Predict becomes a box later, by `predict`."""
     inner = [re.sub(r"^> ?", "", line) for line in lines]
     if inner[0].startswith(CARD):
         body = [inner[0].removeprefix(CARD).strip(), *inner[1:]]
         return directive("admonition", "This chapter", body, **{"class": "chapter-card"})
-    if inner[0].startswith(PREDICT) and not CHOICE.search("\n".join(inner)):
-        body = [inner[0].removeprefix(PREDICT).strip(), *inner[1:]]
-        return directive("admonition", "Predict", body, **{"class": "predict"})
     return lines
 
 

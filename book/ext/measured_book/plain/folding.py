@@ -7,22 +7,23 @@ from typing import Any
 
 SOLUTION = "solution"  # the tag of a cell that lies in a folded solution already
 NOT_FOLDED = {SOLUTION, "remove-cell"}
-SETTLED = "application/vnd.mha.settled+json"  # the answer to a Predict with choices: its page script folds it
 COLAB_TITLE = re.compile(r"\A#\s*@title[^\n]*\n")
 
 __all__ = ["fold"]
 
 
-def fold(cell: dict[str, Any]) -> None:
-    """Turn JupyterLab's `source_hidden` and `outputs_hidden` into myst-nb's tags, and drop Colab's title line."""
+def fold(cell: dict[str, Any], *, answers: bool = False) -> None:
+    """Turn JupyterLab's `source_hidden` and `outputs_hidden` into myst-nb's tags, and drop Colab's title line.
+
+    The output that answers a Predict is left to `predict`, which folds it till the reader has committed.
+    """
     cell["source"] = COLAB_TITLE.sub("", "".join(cell["source"]))
     metadata = cell.setdefault("metadata", {})
     tags = metadata.setdefault("tags", [])
     hidden = metadata.get("jupyter", {})
     if NOT_FOLDED & {*tags}:
         return
-    settles = any(SETTLED in output.get("data", {}) for output in cell.get("outputs", []))
     if hidden.get("source_hidden"):
         tags.append("hide-input")
-    if hidden.get("outputs_hidden") and not settles:
+    if hidden.get("outputs_hidden") and not answers:
         tags.append("hide-output")
