@@ -17,7 +17,7 @@ FLOORS = {
     4: "mha: tasks text train generate recording",
     5: "mha: compress interpret bias measure statistics parallel",
     6: "mha: view",
-    7: "course: claims plain verdicts checks",
+    7: "course: claims plain predict verdicts checks figures",
 }
 FLOOR = {
     f"{package}.{name}": floor
