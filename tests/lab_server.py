@@ -21,6 +21,9 @@ from tools.notebook_rules import raises
 from tools.notebooks import ROOT, code_cells, read
 
 CELL_TIMEOUT_S = 300
+BARE = "--LabApp.labextensions_path=[]"  # as most readers have it: JupyterLab alone, whatever else is installed here
+# Every cell is drawn, not only those in view.
+WHOLE = ("@jupyterlab/notebook-extension/tracker.jupyterlab-settings", '{"windowingMode": "none"}')
 
 __all__ = ["Server", "run_notebook"]
 
@@ -35,8 +38,9 @@ class Server:
         self.token = secrets.token_hex(16)
         self.peak_bytes = 0
         port = self.address.rpartition(":")[2]
-        options = ["--no-browser", "--allow-root", f"--port={port}", f"--ServerApp.root_dir={ROOT}"]
+        options = ["--no-browser", "--allow-root", f"--port={port}", f"--ServerApp.root_dir={ROOT}", BARE]
         own = {name: str(folder / name) for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR")}
+        own |= {"JUPYTERLAB_SETTINGS_DIR": str(written(folder / "settings", *WHOLE))}
         own |= {"JUPYTER_TOKEN": self.token, "JUPYTER_PREFER_ENV_PATH": "1"}
         self.log = (folder / "log").open("w+", encoding="utf-8")
         command = [python, "-m", "jupyterlab", *options]
@@ -72,6 +76,13 @@ class Server:
         self.process.wait(timeout=30)
         psutil.wait_procs(children, timeout=30)
         self.log.close()
+
+
+def written(folder: Path, name: str, text: str) -> Path:
+    """The folder, with this file in it."""
+    (folder / name).parent.mkdir(parents=True)
+    (folder / name).write_text(text, encoding="utf-8")
+    return folder
 
 
 def resident_bytes(pid: int) -> int:
