@@ -36,7 +36,7 @@ def test_binder_installs_what_the_book_pins():
     assert included == {"-r": ROOT / "requirements.txt", "-c": ROOT / "constraints.txt"}
     constrained = {line.split("==")[0].replace("_", "-") for line in without_comments(ROOT / "constraints.txt")}
     packages = {line for line in lines if not line.startswith("-")}
-    assert packages == {"jupyterlab", "jupyterlab-myst"}
+    assert packages == {"jupyterlab"}
     assert packages <= constrained
 
 
