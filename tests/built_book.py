@@ -1,8 +1,10 @@
-"""Opens the pages of a built book in a real browser and notes what a reader would meet there."""
+"""Builds the book, opens its pages in a real browser and notes what a reader would meet there."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,7 +12,13 @@ from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
+from filelock import FileLock
 from playwright.sync_api import Browser, Page
+
+ROOT = Path(__file__).resolve().parent.parent
+HTML = ROOT / "_build" / "html"
+STAMP = HTML / "mathjax" / "tex-chtml-full.js"  # the last file that a build writes, each time
+SOURCES = ("_config.yml", "_toc.yml", "index.ipynb", "book/**/*", "chapters/**/*.ipynb", "course/claims.toml")
 
 OF_THE_PAGE = ("file:", "data:", "blob:")
 # A change of theme touches nothing else; axe's third rule on colour is the stricter AAA, off by default.
@@ -50,6 +58,27 @@ FACTS = """() => ({
     .map(i => ({source: i.currentSrc.slice(-60), alt: i.getAttribute("alt"), width: i.naturalWidth})),
   beyond: document.documentElement.scrollWidth - window.innerWidth,
 })"""
+
+
+def sources() -> list[Path]:
+    return [path for pattern in SOURCES for path in ROOT.glob(pattern) if path.is_file() and path.suffix != ".pyc"]
+
+
+def build_book() -> Path:
+    """The folder of the built book, made anew if something it is made of has changed.
+
+    Raises:
+        RuntimeError: it does not build; the message ends with what the build said.
+    """
+    HTML.parent.mkdir(exist_ok=True)
+    with FileLock(HTML.parent / "tests.lock"):  # modules of tests run side by side
+        if not STAMP.exists() or STAMP.stat().st_mtime < max(path.stat().st_mtime for path in sources()):
+            command = [str(Path(sys.executable).with_name("jupyter-book")), "build", ".", "-n", "-W", "--keep-going"]
+            build = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+            if build.returncode:
+                STAMP.unlink(missing_ok=True)
+                raise RuntimeError(f"the book does not build:\n{build.stdout[-3000:]}\n{build.stderr[-3000:]}")
+    return HTML
 
 
 @dataclass

@@ -10,7 +10,7 @@ from docutils import nodes
 from course import claims
 from course import predict as settling
 
-from . import accessible, addresses, figures, hosting, offline, pages, plain, predict
+from . import accessible, addresses, figures, hosting, icons, offline, pages, plain, predict, scripts
 
 BESIDE_HTML = (claims.MIME_TYPE, settling.MIME_TYPE)
 
@@ -33,11 +33,16 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("doctree-read", pages.name_verdict_cells)
     app.connect("doctree-read", figures.frame)
     app.connect("config-inited", offline.drop_live_code)
+    app.connect("config-inited", scripts.use_own_templates)
+    app.connect("env-get-outdated", scripts.see_changed_files)
+    app.connect("html-page-context", scripts.lighten, priority=900)  # after all extensions have added theirs
+    app.connect("build-finished", icons.write_icons)
     app.connect("build-finished", offline.copy_mathjax)
     app.add_node(nodes.citation, override=True, html=(accessible.visit_citation, accessible.depart_citation))
     app.add_directive("claims", pages.ClaimsDirective)
     app.add_directive("parts", pages.PartsDirective)
     predict.setup(app)
+    app.add_css_file(icons.SHEET)
     app.add_css_file("book.css")
     app.add_css_file("tables.css")
     app.add_js_file("book.js", defer="defer")
