@@ -6,19 +6,15 @@ something they are made of has changed.
 
 from __future__ import annotations
 
+import json
 import re
-import subprocess
-import sys
-from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
-from tests.built_book import broken_links, page_names, visit_page
+from book.ext.measured_book.icons import names_in
+from tests.built_book import Anchors, broken_links, page_names, visit_page
 
-ROOT = Path(__file__).resolve().parent.parent
-HTML = ROOT / "_build" / "html"
-STAMP = HTML / "mathjax" / "tex-chtml-full.js"  # the last file that a build writes, each time
-SOURCES = ("_config.yml", "_toc.yml", "index.ipynb", "book/**/*", "chapters/**/*.ipynb", "course/claims.toml")
 WIDTHS = (1300, 390)
 
 BAD_PAGE = """<!doctype html><html lang="en"><head><title>Bad</title></head><body><main>
@@ -31,21 +27,6 @@ BAD_PAGE = """<!doctype html><html lang="en"><head><title>Bad</title></head><bod
 <div class="highlight"><pre><span class="k">for</span> <span class="k">in</span>
 <span class="k" style="color:#bbb">pale</span></pre></div>
 <div style="width:3000px">too wide</div></main></body></html>"""
-
-
-def sources():
-    return [path for pattern in SOURCES for path in ROOT.glob(pattern) if path.is_file() and path.suffix != ".pyc"]
-
-
-@pytest.fixture(scope="module")
-def built():
-    if not STAMP.exists() or STAMP.stat().st_mtime < max(path.stat().st_mtime for path in sources()):
-        command = [str(Path(sys.executable).with_name("jupyter-book")), "build", ".", "-n", "-W", "--keep-going"]
-        build = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        if build.returncode:
-            STAMP.unlink(missing_ok=True)
-            pytest.fail(f"the book does not build:\n{build.stdout[-3000:]}\n{build.stderr[-3000:]}")
-    return HTML
 
 
 @pytest.fixture(scope="module")
@@ -126,14 +107,66 @@ def test_the_theme_leaves_nothing_of_its_own(built):
         assert page.count('rel="icon"') == 1, name
 
 
-@pytest.mark.parametrize(("word", "page"), [("saturation", "glossary"), ("broadcast", "notation")])
-def test_search_works_from_the_disk(browser, built, word, page):
-    tab = browser.new_page()
-    tab.goto(f"{(built / 'search.html').as_uri()}?q={word}")
-    tab.wait_for_selector("#search-results li a", timeout=10_000)
-    links = tab.eval_on_selector_all("#search-results li a", "all => all.map(a => a.href)")
-    tab.close()
-    assert any(f"/{page}.html" in link for link in links), links
+def test_each_icon_has_a_drawing_and_its_font_is_gone(built):
+    sheet = (built / "_static" / "icons.css").read_text(encoding="utf-8")
+    drawn = set(re.findall(r"^\.fa-([a-z0-9-]+) \{ --icon: url\(\"data:image/svg\+xml,", sheet, re.MULTILINE))
+    asked = set.union(*(names_in((built / name).read_text(encoding="utf-8")) for name in page_names(built)))
+    assert {"moon", "sun", "download", "magnifying-glass"} <= asked == drawn
+    assert [path.name for path in built.rglob("*") if re.search(r"fontawesome|fa-solid", path.name)] == []
+
+
+def test_mathjax_is_loaded_only_where_a_formula_stands(built):
+    for name in page_names(built):
+        page = (built / name).read_text(encoding="utf-8")
+        assert ("tex-chtml-full.js" in page) == ('class="math ' in page), name
+
+
+def test_the_theme_switch_shows_one_icon_and_changes_the_theme(page, built):
+    page.goto((built / "index.html").as_uri())
+    seen = []
+    for _ in range(3):
+        page.locator(".theme-switch-button").first.click()
+        seen.append(page.evaluate("document.documentElement.dataset.mode"))
+        icons = page.locator(".theme-switch-button").first.locator("i:visible")
+        assert icons.count() == 1
+        assert icons.get_attribute("data-mode") == seen[-1]
+        assert "svg" in icons.evaluate("icon => getComputedStyle(icon, '::before').maskImage")
+    assert sorted(seen) == ["auto", "dark", "light"]
+
+
+@pytest.mark.parametrize(
+    ("words", "place", "excerpt"),
+    [
+        ("saturation", "book/glossary.html#term-saturation", "largest weight is near 1"),
+        ("causal masks", "book/glossary.html#term-causal-mask", "each position look at itself"),
+        ("why divide by", "chapters/foundations/attention.html#why-divide-by-d", ""),
+        ("MiniLM: deep self-attention", "book/bibliography.html#id", "distillation"),
+        ("scaled_dot_product_attention", "chapters/foundations/attention.html#all-queries-at-once", ""),
+    ],
+)
+def test_search_from_the_disk_leads_to_the_place(page, built, words, place, excerpt):
+    page.goto(f"{(built / 'search.html').as_uri()}?q={quote(words)}")
+    found = page.locator("#search-results li")
+    found.first.wait_for()
+    hits = {one.locator("a").get_attribute("href"): one.locator("p").inner_text() for one in found.all()[:5]}
+    link = next((link for link in hits if link.startswith(place)), None)
+    assert link, f"{words!r} leads to {list(hits)}"
+    assert excerpt in hits[link]
+    if excerpt:
+        assert page.locator("#search-results mark").count() > 0
+
+
+def test_each_place_that_search_leads_to_is_there(built):
+    script = (built / "sections.js").read_text(encoding="utf-8")
+    places = json.loads(script.removeprefix("window.bookPlaces = ").rstrip(";\n"))["places"]
+    names = {page: Anchors(built / f"{page}.html").ids | {""} for page in {place[0] for place in places}}
+    assert len(places) > 150
+    assert [place[:2] for place in places if place[1] not in names[place[0]]] == []
+
+
+def test_a_search_for_what_is_nowhere_says_so(page, built):
+    page.goto(f"{(built / 'search.html').as_uri()}?q=xyzzy%3Cqq%3E")
+    assert page.get_by_role("status").inner_text() == "Nothing found for “xyzzy<qq>”."
 
 
 def test_a_bad_page_is_noticed(bad):
