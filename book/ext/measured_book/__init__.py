@@ -47,4 +47,5 @@ def setup(app: Any) -> dict[str, bool]:
     app.add_css_file("book.css")
     app.add_css_file("tables.css")
     app.add_js_file("book.js", defer="defer")
+    app.add_js_file("print.js", defer="defer")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,22 @@ def use_own_templates(app: Any, config: Any) -> None:
 
 
 def see_changed_files(app: Any, env: Any, added: set[str], changed: set[str], removed: set[str]) -> list[str]:
-    """Have the front page written again where a style, a script or a template is newer (on `env-get-outdated`).
+    """The pages to make again since the book was built with other files than now (on `env-get-outdated`).
 
-    Sphinx copies static files only if it writes a page.
+    Sphinx does not look: all pages where this extension is newer; one where a static file is, for then it copies those.
     """
     built = Path(app.outdir) / "_static" / "book.css"
-    sources = [*(Path(app.confdir) / "book" / "static").iterdir(), *TEMPLATES.rglob("*.html")]
-    newest = max(path.stat().st_mtime for path in sources)
-    return [app.config.root_doc] if built.exists() and built.stat().st_mtime < newest else []
+    if not built.exists():
+        return []
+    if is_newer(Path(__file__).parent.rglob("*.*"), built):
+        return sorted(env.found_docs)
+    return [app.config.root_doc] if is_newer((Path(app.confdir) / "book" / "static").iterdir(), built) else []
+
+
+def is_newer(files: Iterable[Path], built: Path) -> bool:
+    """Whether one of the files has changed since; what Python compiles beside them does not count."""
+    since = built.stat().st_mtime
+    return any(path.stat().st_mtime > since for path in files if path.suffix != ".pyc")
 
 
 def lighten(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
