@@ -148,9 +148,17 @@ def predict(source: str = "settle(a=x < 1, b=x > 0)", letter: str = "b", questio
     return edit
 
 
-def predict_in_the_open(notebook: NotebookNode) -> None:
-    predict()(notebook)
-    del code(notebook, 2).metadata["jupyter"]
+def predict_in_the_open(number: int) -> Edit:
+    """The answer to a Predict before the second code cell stands in the open in that cell or a later one."""
+
+    def edit(notebook: NotebookNode) -> None:
+        predict()(notebook)
+        if number > 2:
+            predict("x = 1", question="> **Predict.** How long?")(notebook)
+            code(notebook, 2).outputs = []
+        code(notebook, number).metadata.pop("jupyter", None)
+
+    return edit
 
 
 ERROR = new_output("error", ename="KeyError", evalue="'x'", traceback=["KeyError: 'x'"])
@@ -211,7 +219,8 @@ BROKEN = {
         "choices [['a']]: one, of a and b",
     ),
     "two questions for a cell": (predict(question=f"{QUESTION}\n\n{QUESTION}"), "cell 2 follows a Predict with the"),
-    "an answer in the open": (predict_in_the_open, "cell 2 answers a Predict in the open"),
+    "an answer in the open": (predict_in_the_open(2), "cell 2 answers a Predict in the open"),
+    "an answer in the next cell's output": (predict_in_the_open(3), "cell 3 answers a Predict in the open"),
     "no Colab cell": (lambda n: n.cells.pop(1), "first code cell is not the Colab cell"),
     "Colab cell edited": (lambda n: code(n, 1).update(source="import sys"), "first code cell is not the Colab cell"),
     "Colab cell shown": (lambda n: code(n, 1).metadata.update(tags=["colab-setup"]), "not the Colab cell"),

@@ -25,8 +25,11 @@ QUESTION = """## Turning
 FRONT = "# A book\n\n```{parts}\npart | Part | All there is\n```"
 
 
-def code(source, count, *outputs):
-    return new_code_cell(source, execution_count=count, outputs=list(outputs))
+def code(source, count, *outputs, **hidden):
+    return new_code_cell(source, execution_count=count, outputs=list(outputs), metadata={"jupyter": hidden})
+
+
+HIDDEN = {"outputs_hidden": True}  # as JupyterLab folds them
 
 
 def stream(text):
@@ -43,11 +46,17 @@ def chapter():
         new_markdown_cell("# Attention\n\nWords."),
         code("print('open')", 1, stream("open\n")),
         new_markdown_cell(QUESTION),
-        code("settle(a=False, b=True, c=False)", 2, stream("brick leads\n"), settled(2, a=False, b=True, c=False)),
+        code(
+            "settle(a=False, b=True, c=False)",
+            2,
+            stream("brick leads\n"),
+            settled(2, a=False, b=True, c=False),
+            **HIDDEN,
+        ),
         new_markdown_cell("> **Predict.** How long will it take?"),
-        code("print(3)", 3, stream("3 ms\n")),
+        code("print(3)", 3, stream("3 ms\n"), source_hidden=True, **HIDDEN),
         new_markdown_cell("> **Predict.** Is it?\n>\n> - **a**: yes\n> - **b**: no\n\nThink, then run."),
-        code("settle(a=True, b=False)", 4, settled(4, a=True, b=False)),
+        code("settle(a=True, b=False)", 4, settled(4, a=True, b=False), **HIDDEN),
     ]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     return new_notebook(cells=cells, metadata={"kernelspec": kernel})
@@ -187,6 +196,13 @@ def answers(built):
     counts = (built / "_static" / "predictions.js").read_text(encoding="utf-8")
     keys = json.loads(counts.removeprefix("window.PREDICTIONS = ").rstrip(";\n"))[PAGE]
     return json.dumps({PAGE: dict.fromkeys(keys, "b")})
+
+
+def test_an_output_is_folded_once_and_drawing_code_by_itself(built):
+    page = (built / f"{PAGE}.html").read_text(encoding="utf-8")
+    assert re.findall(r'<details class="(?!sd-)([\w -]+)"', page) == [
+        "predict-result", "admonition hide above-input", "predict-result", "predict-result",
+    ]  # fmt: skip
 
 
 def test_a_verdict_is_stored_in_the_output_and_nowhere_typed(built):

@@ -282,8 +282,15 @@ def predictions_are_settled(notebook: NotebookNode) -> Problems:
             yield f"{place} ends in settle of {got}, the Predict before it asks for {choices or 'none'}"
         elif settled and settled_letter(cell) not in settled:
             yield f"{place} settles {settled} and has stored {settled_letter(cell)!r}"
-        if choices and not cell.metadata.get("jupyter", {}).get("outputs_hidden"):
+
+
+def answers_are_folded(notebook: NotebookNode) -> Problems:
+    waiting = False
+    for place, cell, asked in predictions(notebook):
+        waiting = waiting or bool(asked)
+        if waiting and cell.outputs and not cell.metadata.get("jupyter", {}).get("outputs_hidden"):
             yield f"{place} answers a Predict in the open: its metadata need jupyter.outputs_hidden"
+        waiting = waiting and not cell.outputs
 
 
 RULES: tuple[Callable[[NotebookNode], Problems], ...] = (
@@ -305,6 +312,7 @@ RULES: tuple[Callable[[NotebookNode], Problems], ...] = (
     no_machine_paths,
     colab_cell_is_there,
     predictions_are_settled,
+    answers_are_folded,
     *PLAIN_RULES,
 )
 

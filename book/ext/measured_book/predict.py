@@ -95,7 +95,10 @@ def make_box(block: Element, number: int, one: Asked) -> PredictBox:
 
 
 def fold(cell: Element, name: str) -> None:
+    """Move a cell's outputs into the result, which replaces whatever else would fold them."""
     made = cell.children[-1]
+    if "output" in (cell.get("hide_mode") or ""):
+        cell["hide_mode"] = {"output": None, "input+output": "input"}[cell["hide_mode"]]
     cell.remove(made)
     cell += PredictResult("", made, ids=[name])
 
