@@ -1,7 +1,8 @@
-"""The explorer: what it refuses, what it writes, and what a reader gets in a real browser."""
+"""The explorer: what it refuses, what it writes, and what a reader gets of the weights in a real browser."""
 
 from __future__ import annotations
 
+import gzip
 import html
 import json
 import re
@@ -10,17 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page
+from playwright.sync_api import Browser
 
 from mha.view.explorer import explore
 from mha.view.explorer.codec import encode, per_cent, per_mille, quantise, tone
 from mha.view.explorer.labelled_maps import read_maps as read_weights
-from mha.view.explorer.markup import token_label
+from mha.view.explorer.markup import SCRIPTS, WITH_CHANNELS, fragment_part, token_label
+from tests.explorer_page import SOURCE, TARGET, TOKENS, causal_weights, grave_violations, random_weights, read_maps
+from tests.explorer_page import open_page as open_page  # a fixture
 
-TOKENS = ["[CLS]", "the", "cat", "saw", "the", "mat", "[SEP]"]
-SOURCE = ["<s>", "it", "rained", "all", "day", "</s>"]
-TARGET = ["<s>", "den", "ganzen", "Tag"]
 HOSTILE = [
     "<script>window.hacked=1</script>",
     "</script>",
@@ -32,17 +31,6 @@ HOSTILE = [
     "<!--",
 ]
 ODD = ["שלום", "😀", "", " ", "\n", "##ing", "w" * 300, "\u202eabc", "\ud800", "$x$", "`${1}`", "]]>", "\u2028"]
-
-
-def random_weights(*shape: int, seed: int = 0, spread: float = 2.0) -> np.ndarray:
-    scores = spread * np.random.default_rng(seed).normal(size=shape)
-    exponentials = np.exp(scores)
-    return exponentials / exponentials.sum(axis=-1, keepdims=True)
-
-
-def causal_weights(*shape: int) -> np.ndarray:
-    weights = random_weights(*shape, seed=1) * np.tri(shape[-1])
-    return weights / weights.sum(axis=-1, keepdims=True)
 
 
 # --- the codec -------------------------------------------------------------------------------------------------------
@@ -261,9 +249,11 @@ def crowded_weights() -> np.ndarray:
     ],
     ids=["even", "flat", "mild", "varied", "usual", "sharp", "causal", "diagonal", "blocks", "crowded"],
 )
-def test_six_layers_of_twelve_heads_stay_below_100_kb(weights):
-    tokens = ["[CLS]", *["tokens"] * 22, "[SEP]"]
-    assert len(explore(tokens, weights)._repr_html_().encode()) <= 100_000
+def test_six_layers_of_twelve_heads_stay_below_60_kb_as_they_are_sent(weights):
+    """And below 65 kB in the notebook, beside the style and the script."""
+    page = explore(["[CLS]", *["tokens"] * 22, "[SEP]"], weights)._repr_html_()
+    assert len(gzip.compress(page.encode())) <= 60_000
+    assert len(json.dumps(data(page))) <= 65_000
 
 
 def test_the_data_leave_the_page_only_as_written():
@@ -339,9 +329,16 @@ def test_the_data_of_every_kind_can_be_read_back():
 def test_the_page_holds_the_scripts_without_their_comments():
     page = explore(TOKENS, random_weights(1, 1, 7, 7))._repr_html_()
     script = page[page.index("<script>") : page.index("</script>")]
-    assert "function decode(kind, length) {" in script
+    assert "function decode(kind,length){" in script
     assert "see codec.py" not in script
     assert not re.search(r"^\s*(//|/\*|$)", script, re.MULTILINE)
+    assert '"How much each row’s token looks at each column’s token, in percent."' in script  # blanks stay in texts
+
+
+def test_style_and_script_stay_below_15_kb_and_with_the_channels_below_17():
+    for files, most in ((SCRIPTS, 15_000), (WITH_CHANNELS, 17_000)):
+        written = "".join(fragment_part(name) for name in ("explorer.css", *files))
+        assert len(gzip.compress(written.encode())) <= most
 
 
 def test_special_tokens_are_those_that_are_named_unless_all_are():
@@ -378,52 +375,6 @@ def test_numpys_integers_name_a_head_and_a_weight_may_miss_its_range_by_rounding
 
 
 # --- in the browser --------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def open_page(browser: Browser, tmp_path: Path):
-    """Opens explorers in one page and fails on a script error, a console error or a request."""
-    complaints: list[str] = []
-    pages: list[Page] = []
-
-    def open_explorers(*explorers, width=1300, dark=False, javascript=True) -> Page:
-        bodies = "".join(f"<div>{one._repr_html_()}</div>" for one in explorers)
-        path = tmp_path / "page.html"
-        title = "<title>Explorers</title><meta charset=utf-8><meta name=viewport content=width=device-width>"
-        mode = ' data-theme="dark" style="background:#14181f;color:#fff"' if dark else ""
-        text = f"<!doctype html><html lang=en{mode}>{title}<main><h1>Explorers</h1>{bodies}</main></html>"
-        path.write_text(text, encoding="utf-8")
-        page = browser.new_page(viewport={"width": width, "height": 900}, java_script_enabled=javascript)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("request", lambda request: complaints.append(request.url) if request.url != path.as_uri() else None)
-        page.set_default_timeout(5000)
-        page.goto(path.as_uri())
-        pages.append(page)
-        return page
-
-    yield open_explorers
-    for page in pages:
-        page.close()
-    assert complaints == []
-
-
-READ_MAP = """root => [...root.querySelectorAll('.mx-map')].map(map => ({
-  columns: [...map.querySelectorAll('thead th')].map(cell => cell.textContent),
-  rows: [...map.querySelectorAll('tbody th')].map(cell => cell.textContent),
-  cells: [...map.querySelectorAll('tbody tr')].map(row => [...row.querySelectorAll('td')].map(td => +td.textContent)),
-  left: [...root.querySelectorAll('.mx-left span')].map(span => span.textContent),
-  right: [...root.querySelectorAll('.mx-right span')].map(span => span.textContent),
-}))"""
-
-
-def grave_violations(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [one["id"] for one in found if one["impact"] in ("serious", "critical")]
-
-
-def read_maps(root: Locator) -> list[dict]:
-    return root.evaluate(READ_MAP)
 
 
 def test_every_head_shows_its_own_weights(open_page):

@@ -10,11 +10,12 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from mha.validation import check_integer, check_texts
-from mha.view.explorer.labelled_maps import LabelledMaps, read_maps
+from mha.view.explorer.labelled_maps import LabelledMaps, Reading, read_maps, read_readings
 from mha.view.explorer.markup import Opening, page_fragment
+from mha.view.explorer.observed import ObservedLayer, observe_attention
 from mha.view.values import check_text
 
-__all__ = ["SPECIAL_TOKENS", "Explorer", "explore"]
+__all__ = ["SPECIAL_TOKENS", "Explorer", "ObservedLayer", "Reading", "explore", "explore_readings", "observe_attention"]
 
 # Tokens that mark a place and stand for no text. [MASK] and [UNK] stand for a word and are not among them.
 SPECIAL_TOKENS = frozenset(
@@ -25,9 +26,14 @@ SPECIAL_TOKENS = frozenset(
 class Explorer:
     """What `explore` returns; a notebook shows it as HTML, a terminal as one line."""
 
-    def __init__(self, maps: tuple[LabelledMaps, ...], html: str) -> None:
-        self.maps = maps
+    def __init__(self, readings: tuple[tuple[LabelledMaps, ...], ...], html: str) -> None:
+        self.readings = readings
         self._html = html
+
+    @property
+    def maps(self) -> tuple[LabelledMaps, ...]:
+        """Those of the sentence that is shown first."""
+        return self.readings[0]
 
     def _repr_html_(self) -> str:
         return self._html
@@ -37,7 +43,8 @@ class Explorer:
 
     def __repr__(self) -> str:
         parts = [_describe(one) for one in self.maps]
-        return f"<Explorer: {'; '.join(parts)}>"
+        more = f" and {len(self.readings) - 1} more sentences" if len(self.readings) > 1 else ""
+        return f"<Explorer: {'; '.join(parts)}{more}>"
 
 
 def explore(
@@ -51,23 +58,29 @@ def explore(
     focus: int | None = None,
     title: str | None = None,
     special_tokens: Collection[str] = SPECIAL_TOKENS,
+    channels: bool = True,
 ) -> Explorer:
     """Show attention weights, all layers and heads, as something to touch.
 
-    Layers and heads are numbered as in the array, from 0. Nothing is rescaled: every number shown is a weight of the
-    array, rounded (see `mha.view.explorer.codec`), and the weight of tokens that the reader hides is stated.
+    Layers and heads are numbered as in the array, from 0. Nothing is rescaled: every weight shown is one of the array,
+    rounded (see `mha.view.explorer.codec`), and the weight of tokens that the reader hides is stated. What
+    `observe_attention` recorded shows two things more: weight times the length of the value, and query times key by
+    channel; those numbers are computed in the page from rounded ones.
 
     Args:
         tokens: j strings, what is looked at; for self-attention also what looks.
         weights: (n_layers, n_heads, i, j), an array, a tensor, or a sequence or mapping of layers (n_heads, i, j) or
             (1, n_heads, i, j). Rows sum to 1, or to 0 where a query may attend to nothing.
-            An encoder-decoder model: {"encoder": …, "decoder": …, "cross": …}, any of them.
+            An encoder-decoder model: {"encoder": …, "decoder": …, "cross": …}, any of them, or what was recorded of
+            it: layers by their names, of which cross-attention has "cross" in its own and a decoder's "decoder"
+            before. In either case what `record_attention` or `observe_attention` yields will do.
         target_tokens: i strings, the queries of decoder and cross attention. Given with plain weights, these are the
             rows and tokens the columns.
         layer, head: what is shown first.  compare: (layer, head) of a second map beside it.
         focus: position of the query that is selected first; none if None.
         title: a line above the maps.
         special_tokens: those that the reader can hide.
+        channels: whether observed queries and keys come along: one character in the page for each of their numbers.
     Returns:
         Explorer, displayed by Jupyter and by the book.
     Raises:
@@ -76,8 +89,46 @@ def explore(
         TypeError: tokens, title or special_tokens are no strings; weights are no numbers, or a mask; layer, head,
             compare or focus are no integers.
     """
-    maps = read_maps(tokens, weights, target_tokens)
-    picks = [_check_pick(("layer", "head"), (layer, head), maps[0])]
+    readings = [("", read_maps(tokens, weights, target_tokens))]
+    opening = _opening(readings[0][1], (layer, head), compare, focus, title)
+    return _explorer(readings, opening, special_tokens, channels)
+
+
+def explore_readings(
+    readings: Sequence[Reading],
+    *,
+    layer: int = 0,
+    head: int = 0,
+    compare: tuple[int, int] | None = None,
+    focus: int | None = None,
+    title: str | None = None,
+    special_tokens: Collection[str] = SPECIAL_TOKENS,
+    channels: bool = True,
+) -> Explorer:
+    """`explore` for several sentences read by one model, of which the reader chooses one.
+
+    Args:
+        readings: what was read; the first is shown first, the others are unpacked when they are chosen.
+        layer, head, compare, focus, title, special_tokens, channels: as for `explore`; focus is a place in the first
+            sentence.
+    Returns:
+        Explorer.
+    Raises:
+        ValueError: as for `explore`; the readings differ in kinds, layers or heads; over a million weights in all.
+        TypeError: as for `explore`; readings is no sequence of `Reading`.
+    """
+    read = read_readings(readings)
+    return _explorer(read, _opening(read[0][1], (layer, head), compare, focus, title), special_tokens, channels)
+
+
+def _opening(
+    maps: tuple[LabelledMaps, ...],
+    first: tuple[int, int],
+    compare: tuple[int, int] | None,
+    focus: int | None,
+    title: str | None,
+) -> Opening:
+    picks = [_check_pick(("layer", "head"), first, maps[0])]
     if compare is not None:
         if not isinstance(compare, Sequence) or len(compare) != 2:
             raise TypeError(f"compare must be two integers, (layer, head), got {compare!r}")
@@ -86,8 +137,18 @@ def explore(
         focus = check_integer("focus", focus, at_least=0, at_most=len(maps[0].queries) - 1)
     if title is not None:
         check_text("title", title)
+    return Opening(tuple(picks), focus, title)
+
+
+def _explorer(
+    readings: list[tuple[str, tuple[LabelledMaps, ...]]],
+    opening: Opening,
+    special_tokens: Collection[str],
+    channels: bool,
+) -> Explorer:
     special = frozenset(check_texts("special_tokens", special_tokens) if special_tokens else ())
-    return Explorer(maps, page_fragment(maps, Opening(tuple(picks), focus, title), special))
+    html = page_fragment(readings, opening, special, with_channels=channels)
+    return Explorer(tuple(one for _, one in readings), html)
 
 
 def _check_pick(names: tuple[str, str], pick: Sequence[int], maps: LabelledMaps) -> tuple[int, int]:

@@ -37,3 +37,5 @@ function checkbox(label, checked, change) {
 function count(n) {
   return [...Array(n).keys()];
 }
+
+const within = (number, n) => Math.min(Math.max(number, 0), n - 1);

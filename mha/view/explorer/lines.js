@@ -20,27 +20,29 @@ function buildLines(kind, shown) {
   return {node, left, right, drawing, note};
 }
 
-function line(y1, y2, code, way) {
+function line(y1, y2, mille, way) {
   const path = svg("path", {d: `M0 ${y1 + 0.5}C50 ${y1 + 0.5} 50 ${y2 + 0.5} 100 ${y2 + 0.5}`, class: way});
-  const share = perMille(code) / 1000;
+  const share = Math.abs(mille) / 1000;
   path.style.strokeWidth = (0.75 + 6 * share).toFixed(2);
   path.style.opacity = (0.2 + 0.8 * Math.sqrt(share)).toFixed(2);
   return path;
 }
 
 // focus.out: the row whose lines leave; focus.into: the column whose lines arrive; neither: the whole head.
-function drawLines(lines, kind, shown, pick, focus) {
+function drawLines(lines, kind, shown, view, focus) {
   const idle = focus.out === null && focus.into === null;
   const paths = [];
   const numbers = {left: shown.rows.map(() => ""), right: shown.columns.map(() => "")};
+  const way = (mille, plain) => (view.signed ? (mille < 0 ? "mx-arrives" : "mx-leaves") : plain);
   shown.rows.forEach((i, y) => shown.columns.forEach((j, x) => {
-    const code = kind.at(pick, i, j);
-    if (i === focus.out) numbers.right[x] = percentNumber(code);
-    if (j === focus.into) numbers.left[y] = percentNumber(code);
-    if (perMille(code) < (idle ? FAINTEST : 1)) return;
-    if (idle && j < kind.columns) paths.push(line(y, x, code, "mx-all"));
-    if (j === focus.into) paths.push(line(y, x, code, "mx-arrives"));
-    if (i === focus.out) paths.push(line(y, x, code, j === kind.columns ? "mx-all" : "mx-leaves"));
+    if (!idle && i !== focus.out && j !== focus.into) return;
+    const mille = view.mille(i, j);
+    if (i === focus.out) numbers.right[x] = view.text(mille);
+    if (j === focus.into) numbers.left[y] = view.text(mille);
+    if (Math.abs(mille) < (idle ? FAINTEST : 1)) return;
+    if (idle && j < kind.columns) paths.push(line(y, x, mille, way(mille, "mx-all")));
+    if (j === focus.into) paths.push(line(y, x, mille, way(mille, "mx-arrives")));
+    if (i === focus.out) paths.push(line(y, x, mille, j === kind.columns ? "mx-all" : way(mille, "mx-leaves")));
   }));
   lines.drawing.replaceChildren(...paths);
   lines.left.forEach((item, y) => markItem(item, numbers.left[y], item.spot.row === focus.out));
@@ -48,13 +50,20 @@ function drawLines(lines, kind, shown, pick, focus) {
     markItem(item, numbers.right[x], item.spot.column === focus.into);
     item.classList.toggle("mx-pair", Boolean(focus.pair) && item.spot.column === focus.pair[1]);
   });
+  lines.note.replaceChildren(...legendOf(view, focus, idle));
+}
+
+function legendOf(view, focus, idle) {
   const key = (way, text) => el("span", {class: way}, text);
-  const key1 = focus.out === null ? "" : key("mx-leaves", "━ looks at, %");
-  const key2 = focus.into === null ? "" : key("mx-arrives", "╌ is looked at by, %");
-  lines.note.replaceChildren(...(idle ? ["Lines: weights of 5 % and more."] : [key1, " ", key2]));
+  if (view.signed) return [key("mx-leaves", "━ more in A"), " ", key("mx-arrives", "╌ more in B"), idle ? " lines from 5 points" : ""];
+  if (idle) return [`Lines: ${view.added ? "shares" : "weights"} of 5 % and more.`];
+  return [
+    focus.out === null ? "" : key("mx-leaves", view.added ? "━ gets from, %" : "━ looks at, %"), " ",
+    focus.into === null ? "" : key("mx-arrives", view.added ? "╌ gives to, %" : "╌ is looked at by, %"),
+  ];
 }
 
 function markItem(item, number, chosen) {
-  item.lastChild.textContent = number;
+  if (item.lastChild.textContent !== number) item.lastChild.textContent = number;
   item.classList.toggle("mx-chosen", chosen);
 }

@@ -18,9 +18,14 @@ from numpy.typing import NDArray
 from mha.view.explorer import codec
 from mha.view.explorer.labelled_maps import LabelledMaps
 
-__all__ = ["Opening", "page_fragment", "token_label"]
+__all__ = ["SCRIPTS", "WITH_CHANNELS", "Opening", "fragment_part", "page_fragment", "token_label"]
 
-SCRIPTS = ("elements.js", "weights.js", "overview.js", "matrix.js", "lines.js", "words.js", "layout.js", "explorer.js")
+SCRIPTS = (
+    *("elements.js", "weights.js", "overview.js", "matrix.js", "lines.js", "words.js", "layout.js", "picture.js"),
+    *("state.js", "explorer.js"),
+)
+WITH_CHANNELS = (*SCRIPTS[:-1], "channels.js", SCRIPTS[-1])
+TEXTS = r"([\"'`])(?:\\.|(?!\2).)*\2"  # of a script or style: what stands in them stays as it is
 LABELS = {
     "self": "self-attention",
     "encoder": "encoder self-attention",
@@ -55,32 +60,49 @@ def _visible(character: str) -> str:
     return VISIBLE.get(character, chr(0x2400 + ord(character)) if character < " " else character)
 
 
-def page_fragment(maps: tuple[LabelledMaps, ...], opening: Opening, special_tokens: frozenset[str]) -> str:
-    """One self-contained piece of HTML. The same arguments give the same bytes."""
-    kinds = [_kind_data(one, special_tokens) for one in maps]
-    data = {"picks": opening.picks, "focus": opening.focus, "kinds": kinds}
-    payload = json.dumps(data, separators=(",", ":"), default=int)
-    payload = payload.replace("<", "\\u003c").replace("&", "\\u0026")
+def page_fragment(
+    readings: list[tuple[str, tuple[LabelledMaps, ...]]],
+    opening: Opening,
+    special_tokens: frozenset[str],
+    *,
+    with_channels: bool,
+) -> str:
+    """One self-contained piece of HTML. The same arguments give the same bytes.
+
+    The first sentence is data of the script; the others, and the channels of each, are texts that it reads on demand.
+    """
+    kinds = [[_kind_data(one, special_tokens) for one in maps] for _, maps in readings]
+    data = {"picks": opening.picks, "focus": opening.focus, "kinds": kinds[0], "names": [name for name, _ in readings]}
+    payload = _json(data)
+    more = [_json(one) for one in kinds[1:]]
+    channels = [_json([_channels(one) for one in maps]) for _, maps in readings if with_channels and maps[0].vectors]
     key = hashlib.sha256(payload.encode()).hexdigest()[:10]
     title = opening.title or "Attention explorer"
     return (
         f'<div class="mha-explorer mx tex2jax_ignore mathjax_ignore" role="group" data-key="{key}" '
-        f'aria-label="{html.escape(title)}"><style>{_source("explorer.css")}</style>'
+        f'aria-label="{html.escape(title)}"><style>{fragment_part("explorer.css")}</style>'
         + (f'<p class="mx-title">{html.escape(title)}</p>' if opening.title else "")
-        + f'<div class="mx-static">{_first_state(maps[0], opening, kinds[0])}</div>'
+        + f'<div class="mx-static">{_first_state(readings[0][1][0], opening, kinds[0][0])}</div>'
         + f'<script>(function(){{"use strict";const key="{key}",data={payload};\n'
-        + "".join(_source(name) for name in SCRIPTS)
+        + f"const more={_json(more)},channelTexts={_json(channels)};\n"
+        + "".join(fragment_part(name) for name in (WITH_CHANNELS if channels else SCRIPTS))
         + "})();</script></div>"
     )
 
 
+def _json(data: Any) -> str:
+    text = json.dumps(data, separators=(",", ":"), default=int)
+    return text.replace("<", "\\u003c").replace("&", "\\u0026")
+
+
 @cache
-def _source(name: str) -> str:
-    """A file of this folder without its comments and indentation. Comments stand on lines of their own there."""
+def fragment_part(name: str) -> str:
+    """A file of this folder without its comments, which stand on lines of their own there, and needless blanks."""
     text = resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
-    text = re.sub(r"^\s*/\*.*?\*/\s*?$", "", text, flags=re.MULTILINE | re.DOTALL)
-    lines = (line.strip() for line in text.splitlines())
-    return "".join(f"{line}\n" for line in lines if line and not line.startswith("//"))
+    text = re.sub(r"^\s*(/\*.*?\*/|//[^\n]*)\s*?$", "", text, flags=re.MULTILINE | re.DOTALL)
+    blanks = r"\s*([{};,])\s*|(:)\s+" if name.endswith(".css") else r"\s*([{}()\[\];,?:=<>|&*])\s*"
+    squeezed = re.sub(rf"({TEXTS})|{blanks}", lambda found: found[found.lastindex or 0], text, flags=re.DOTALL)
+    return squeezed.strip() + "\n"
 
 
 def _kind_data(maps: LabelledMaps, special_tokens: frozenset[str]) -> dict[str, Any]:
@@ -101,7 +123,21 @@ def _kind_data(maps: LabelledMaps, special_tokens: frozenset[str]) -> dict[str, 
         "shape": maps.weights.shape,
         "levels": levels,
         "codes": text,
+        "causal": maps.is_causal,
+        "lengths": None if maps.vectors is None else _three_digits(maps.vectors.lengths),
     }
+
+
+def _three_digits(numbers: NDArray[np.float64]) -> list[float]:
+    return [float(f"{number:.3g}") for number in numbers.ravel().tolist()]
+
+
+def _channels(maps: LabelledMaps) -> dict[str, Any] | None:
+    if maps.vectors is None:
+        return None
+    (q_unit, q), (k_unit, k) = (codec.encode_vectors(x) for x in (maps.vectors.queries, maps.vectors.keys))
+    width = maps.vectors.queries.shape[-1]
+    return {"width": width, "biased": maps.vectors.biased, "qUnit": q_unit, "q": q, "kUnit": k_unit, "k": k}
 
 
 def _special(tokens: tuple[str, ...], special_tokens: frozenset[str]) -> list[int]:

@@ -2,11 +2,18 @@
 // Each cell knows its spot: {by: "row" | "column" | "cell", row, column}, positions in the sentence or null.
 const STEPS = {ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1]};
 const HIDDEN = "hidden";
+const CAPTIONS = {
+  plain: "How much each row’s token looks at each column’s token, in percent.",
+  added: "What each column’s token adds to each row’s, weight times length of the value, in percent of the row.",
+  signed: "Blue: more in A. Orange: more in B. In percentage points.",
+};
 
-function buildMatrix(kind, shown, pick) {
+function buildMatrix(kind, shown) {
   const table = el("table", {class: "mx-map", role: "grid"});
+  const caption = el("span");
   table.dataset.lmSuppressShortcuts = "true";
-  table.append(el("caption", null, el("span", null, "How much each row’s token looks at each column’s token, in percent.")));
+  table.style.setProperty("--columns", shown.columns.length);
+  table.append(el("caption", null, caption));
   const header = (scope, text, spot) => {
     const cell = el("th", {scope, title: text, tabindex: -1}, bdi(text));
     cell.spot = spot;
@@ -18,23 +25,37 @@ function buildMatrix(kind, shown, pick) {
   const grid = [[el("td", {class: "mx-corner"}), ...top]];
   for (const i of shown.rows) {
     const cells = shown.columns.map((j) => {
-      const code = kind.at(pick, i, j);
-      const cell = el("td", {class: "t" + tone(code), tabindex: -1}, String(perCent(code)));
-      if (j === kind.columns) cell.classList.add("mx-rest");
+      const cell = document.createElement("td");
+      cell.tabIndex = -1;
       cell.spot = {by: "cell", row: i, column: j};
+      cell.append("");
       return cell;
     });
     grid.push([header("row", kind.q[i], {by: "row", row: i, column: null}), ...cells]);
   }
   const rows = grid.map((cells) => el("tr", null, ...cells));
   table.append(el("thead", null, rows[0]), el("tbody", null, ...rows.slice(1)));
-  return {table, grid};
+  return {table, grid, caption, marked: [], entry: null};
+}
+
+// Another head in the same cells: only what differs is written.
+function fillMatrix(matrix, kind, shown, view) {
+  shown.rows.forEach((i, y) => shown.columns.forEach((j, x) => {
+    const cell = matrix.grid[y + 1][x + 1];
+    const text = view.cent(i, j);
+    const tone = view.tone(i, j) + (j === kind.columns ? " mx-rest" : "");
+    if (cell.firstChild.data !== text) cell.firstChild.data = text;
+    if (cell.className !== tone) cell.className = tone;
+  }));
+  matrix.marked = [];
+  matrix.caption.textContent = CAPTIONS[view.signed ? "signed" : view.added ? "added" : "plain"];
 }
 
 // at: [row, column] in the grid, where the keyboard enters the table.
 function placeKeyboard(matrix, at) {
-  for (const cell of matrix.grid.flat()) if (cell.tabIndex === 0) cell.tabIndex = -1;
-  matrix.grid[at[0]][at[1]].tabIndex = 0;
+  if (matrix.entry) matrix.entry.tabIndex = -1;
+  matrix.entry = matrix.grid[at[0]][at[1]];
+  matrix.entry.tabIndex = 0;
 }
 
 // Where a key leads from a cell, or null if it is none of ours. The corner holds nothing:
@@ -43,8 +64,8 @@ function walk(matrix, at, event) {
   const last = [matrix.grid.length - 1, matrix.grid[0].length - 1];
   let [row, column] = at;
   if (event.key in STEPS) {
-    row = Math.min(Math.max(row + STEPS[event.key][0], 0), last[0]);
-    column = Math.min(Math.max(column + STEPS[event.key][1], 0), last[1]);
+    row = within(row + STEPS[event.key][0], last[0] + 1);
+    column = within(column + STEPS[event.key][1], last[1] + 1);
   } else if (event.key === "Home") [row, column] = event.ctrlKey ? [1, 0] : [row, 0];
   else if (event.key === "End") [row, column] = event.ctrlKey ? last : [row, last[1]];
   else return null;
@@ -52,14 +73,19 @@ function walk(matrix, at, event) {
   return at[0] === 0 ? [1, 0] : [0, 1];
 }
 
-function markMatrix(matrix, focus) {
-  matrix.grid.forEach((cells) => cells.forEach((cell) => {
-    const spot = cell.spot;
-    if (!spot) return;
-    const inRow = focus.out !== null && spot.row === focus.out;
-    const inColumn = focus.into !== null && spot.column === focus.into;
-    cell.classList.toggle("mx-out", inRow);
-    cell.classList.toggle("mx-in", inColumn);
-    cell.classList.toggle("mx-pair", Boolean(focus.pair) && spot.row === focus.pair[0] && spot.column === focus.pair[1]);
-  }));
+function markMatrix(matrix, shown, focus) {
+  for (const cell of matrix.marked) cell.classList.remove("mx-out", "mx-in", "mx-pair");
+  const row = focus.out === null ? -1 : shown.rows.indexOf(focus.out);
+  const column = focus.into === null ? -1 : shown.columns.indexOf(focus.into);
+  const cells = {
+    "mx-out": row < 0 ? [] : matrix.grid[row + 1],
+    "mx-in": column < 0 ? [] : matrix.grid.map((line) => line[column + 1]),
+    "mx-pair": focus.pair ? [cellOf(matrix, shown, focus.pair)].filter(Boolean) : [],
+  };
+  for (const [name, all] of Object.entries(cells)) for (const cell of all) cell.classList.add(name);
+  matrix.marked = Object.values(cells).flat();
+}
+
+function cellOf(matrix, shown, [i, j]) {
+  return (matrix.grid[shown.rows.indexOf(i) + 1] || [])[shown.columns.indexOf(j) + 1];
 }

@@ -28,8 +28,9 @@ function buildOverview(kind, pick) {
   return {group, buttons};
 }
 
-function drawOverview(overview, kind, shown, palette) {
+function drawOverview(overview, kind, shown, palette, added) {
   const columns = shown.columns.filter((column) => column < kind.columns);
+  const at = added ? kind.addedAt : kind.at;
   overview.buttons.forEach((row, layer) => row.forEach((button, head) => {
     const canvas = button.firstChild;
     canvas.width = columns.length;
@@ -37,7 +38,7 @@ function drawOverview(overview, kind, shown, palette) {
     const context = canvas.getContext("2d");
     const image = context.createImageData(canvas.width, canvas.height);
     shown.rows.forEach((i, y) => columns.forEach((j, x) => {
-      image.data.set(palette[tone(kind.at([layer, head], i, j))], 4 * (y * canvas.width + x));
+      image.data.set(palette[TONE_OF_CODE[at([layer, head], i, j)]], 4 * (y * canvas.width + x));
     }));
     context.putImageData(image, 0, 0);
   }));
