@@ -1,4 +1,4 @@
-"""Pictures in the pages: shown at their size, their captions counted and in their place."""
+"""Pictures in the pages: their captions are counted and in their place."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from docutils import nodes
 from docutils.utils import new_document
 
-from book.ext.measured_book.figures import name_captions, widths
+from book.ext.measured_book.figures import name_captions
 
 
 def caption(text: str) -> nodes.paragraph:
@@ -42,9 +42,3 @@ def test_captions_get_their_class_and_name():
 )
 def test_captions_out_of_place_or_count_are_named(blocks, problem):
     assert any(problem in found for found in name_captions(page(*blocks)))
-
-
-def test_a_picture_is_as_wide_as_its_output_says():
-    dense = {"data": {"image/png": "…"}, "metadata": {"image/png": {"width": 682, "height": 396}}}
-    assert widths({"outputs": [{"text": "1"}, dense]}) == [682]
-    assert widths({"outputs": [{"data": {"image/png": "…"}, "metadata": {}}]}) == []

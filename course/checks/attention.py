@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,9 +11,10 @@ from numpy.typing import NDArray
 
 from course.checks.diagnosis import Exercise, Mistake, Trial, listed
 from course.checks.inputs import LARGE_RTOL, far_key, mask, numbers, qkv, tempting_keys
+from course.checks.numeric import Numbers
 from course.checks.shared import ATTENTION, MASK, SOFTMAX, largest, total
 
-__all__ = ["EXERCISES", "attention", "contribution", "kernel_weights", "masked_attention", "softmax"]
+__all__ = ["EXERCISES", "attention", "by_hand", "contribution", "kernel_weights", "masked_attention", "softmax"]
 
 Array = NDArray[Any]
 
@@ -599,6 +601,31 @@ kernel_weights = Exercise(
             also=(f"{_STABLE} -> - scores.min(axis=-1, keepdims=True)",),
         ),
     ),
+)
+
+# ---- by hand
+
+_LN3 = math.log(3)
+
+by_hand = Numbers(
+    "by_hand",
+    right={"as_given": 3 / 4, "times_2": 9 / 10, "plus_5": 3 / 4},
+    mistakes={
+        1 / 4: "that is the second key's: the first has the larger score.",
+        _LN3: "that is the score: take its exponential, and divide by the sum of both.",
+        3.0: "that is its exponential: divide by the sum of both.",
+        "as_given": {1.0: "these are the scores over their sum: take exponentials first."},
+        "times_2": {
+            3 / 4: "doubling does change it: the exponential of a doubled score is the square of the old one.",
+            6 / 7: "the exponentials are doubled: doubled scores square them, 9 to 1.",
+            1 / 10: "that is the second key's: the first has the larger score.",
+        },
+        "plus_5": {
+            (_LN3 + 5) / (_LN3 + 10): "these are the scores over their sum: take exponentials first.",
+            8 / 9: "5 is added to the exponentials: added to the scores, it multiplies both by the same.",
+            8 / 14: "5 is added to the exponentials: added to the scores, it multiplies both by the same.",
+        },
+    },
 )
 
 EXERCISES = listed(softmax, attention, masked_attention, contribution, kernel_weights)

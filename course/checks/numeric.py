@@ -47,14 +47,15 @@ class Numbers:
 
     Args:
         name: as in the chapter.  right: the right numbers by name, in order.
-        mistakes: by number, or for all of them alike, what to say of a wrong value. A message has at most 35 words,
+        mistakes: by number (str -> {float: message}), or for all of them alike (float -> message), what to say of a
+            wrong value. A message has at most 35 words,
             begins in lower case and ends in a full stop.
         rtol: how far off, relatively, a number may be that is not an integer.
     """
 
     name: str
     right: Mapping[str, float]
-    mistakes: Mapping[str, Messages] | Messages = field(default_factory=dict)
+    mistakes: Mapping[Any, Any] = field(default_factory=dict)
     rtol: float = 0.01
 
     def __post_init__(self) -> None:
@@ -88,7 +89,7 @@ class Numbers:
 
     def messages(self, name: str) -> Messages:
         """What is said of wrong values of one number."""
-        own = self.mistakes.get(name, {})  # type: ignore[call-overload]
+        own = self.mistakes.get(name, {})
         return {**{x: told for x, told in self.mistakes.items() if not isinstance(x, str)}, **own}
 
     def meets(self, name: str, x: float, right: float) -> bool:

@@ -1,4 +1,4 @@
-"""Pictures of notebooks: the size they are meant to have, and the paragraph after one that is its caption."""
+"""Pictures of notebooks: the paragraph after one that is its caption."""
 
 from __future__ import annotations
 
@@ -11,37 +11,19 @@ from docutils import nodes
 from docutils.nodes import Element
 from sphinx.util import logging
 
-from . import stored
-
 LOGGER = logging.getLogger(__name__)
 CAPTION = re.compile(r"Figure (\d+)\.")
 
 
 def frame(app: Any, doctree: Element) -> None:
-    """Size pictures as their outputs say, and name captions (on `doctree-read`).
+    """Name the captions of a notebook's pictures (on `doctree-read`).
 
-    A picture drawn at twice the density says in its output's metadata how wide it is to be shown. A caption is a
-    paragraph that begins `*Figure 2.*` right after the cell of a picture; captions count 1, 2, 3 through a page.
+    A caption is a paragraph that begins `*Figure 2.*` right after the cell of a picture; captions count 1, 2, 3 through
+    a page.
     """
-    path = Path(app.env.doc2path(app.env.docname))
-    if path.suffix != ".ipynb":
-        return
-    try:
-        cells = stored.read_notebook(path)["cells"]
-    except ValueError:
-        return  # another step has said so
-    drawn = [cell for cell in doctree.findall(nodes.container) if cell.get("nb_element") == "cell_code"]
-    for container in drawn:
-        for image, width in zip(container.findall(nodes.image), widths(cells[container["cell_index"]]), strict=False):
-            image["width"] = f"{width}px"
-    for problem in name_captions(doctree):
-        LOGGER.warning(problem, location=app.env.docname, type="measured_book")
-
-
-def widths(cell: dict[str, Any]) -> list[int]:
-    """How wide each picture of a cell is to be shown, in pixels; none where an output does not say."""
-    metadata = [output.get("metadata", {}).get("image/png", {}) for output in cell.get("outputs", [])]
-    return [size["width"] for size in metadata if "width" in size]
+    if Path(app.env.doc2path(app.env.docname)).suffix == ".ipynb":
+        for problem in name_captions(doctree):
+            LOGGER.warning(problem, location=app.env.docname, type="measured_book")
 
 
 def name_captions(doctree: Element) -> Iterator[str]:
