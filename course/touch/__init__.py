@@ -1,0 +1,12 @@
+"""Figures to touch: one idea each, in the page itself, with no library, no kernel and no network.
+
+What a function returns is HTML that a reader without scripts can read, its data, and a script that takes over. A page
+may hold a figure twice: nothing in it has an id.
+"""
+
+from course.touch.attention_plane import attention_plane
+from course.touch.next_token_bars import next_token_bars
+from course.touch.rotary_clock import rotary_clock
+from course.touch.tile_walk import tile_walk
+
+__all__ = ["attention_plane", "next_token_bars", "rotary_clock", "tile_walk"]
