@@ -41,13 +41,13 @@ def colour_plane(keys: Array, values: Array, names: Sequence[str], scales: Seque
         ax.imshow(weights @ values, origin="lower", extent=[-reach, reach, -reach, reach])
         for name, key in zip(names, keys, strict=True):
             ax.annotate("", key, (0, 0), arrowprops={"arrowstyle": "-|>"})
-            at = key + 0.36 * key / np.linalg.norm(key)
-            ax.text(*at, name, ha="center", va="center")
+            ax.text(key[0] * 0.8, key[1] + np.copysign(0.36, key[1]), name, ha="center", va="center")
         ax.set(xticks=[-2, 0, 2], yticks=[-2, 0, 2])
         ax.set_title(f"scale {scale:g}")
         ax.grid(False)
     axes[0].set_ylabel("query, channel 1")
     axes[len(axes) // 2].set_xlabel("query, channel 0")
+    plt.show()
 
 
 def scale_and_gradients(widths: Sequence[int], with_scale: Array, without: Array) -> None:
@@ -77,6 +77,7 @@ def scale_and_gradients(widths: Sequence[int], with_scale: Array, without: Array
     axes[1, 0].set_yscale("log")
     figure.supxlabel("channels d", fontsize=12)
     figure.legend(*axes[1, 1].get_legend_handles_labels(), loc="outside upper left", ncols=2)
+    plt.show()
 
 
 def nearest_images(images: Array, weights: Array, titles: Mapping[int, str], labels: Array) -> None:
@@ -93,6 +94,7 @@ def nearest_images(images: Array, weights: Array, titles: Mapping[int, str], lab
         _image(row[0], images[query], title, "bold")
         for ax, key in zip(row[1:], np.argsort(-weights[query])[:5], strict=True):
             _image(ax, images[n_queries + key], f"{labels[key]}: {weights[query, key]:.2f}", "normal")
+    plt.show()
 
 
 def _image(ax: Axes, pixels: Array, title: str, fontweight: str) -> None:
@@ -100,6 +102,7 @@ def _image(ax: Axes, pixels: Array, title: str, fontweight: str) -> None:
     ax.imshow(pixels.reshape(side, side), cmap="gray_r")
     ax.set_title(title, fontsize=12, loc="center", fontweight=fontweight)
     ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
     ax.grid(False)
 
 
@@ -118,6 +121,7 @@ def accuracy_by_scale(scales: Sequence[float], accuracy: Mapping[str, Array], ne
     ax.set_xscale("log")
     ax.set(xlabel="scale 1/β²", ylabel="digits read correctly (%)", ylim=(0, 102))
     figure.legend(loc="outside upper left", ncols=1)
+    plt.show()
 
 
 def contributions(weights: Array, sizes: Array, special: Array, title: str) -> None:
@@ -133,6 +137,7 @@ def contributions(weights: Array, sizes: Array, special: Array, title: str) -> N
     ax.set(xlabel="weight w", ylabel="contribution ‖w · v W_O‖", xlim=(-0.02, 1.02), ylim=(0, None))
     ax.set_title(title)
     figure.legend(loc="outside upper left", ncols=2, markerscale=2)
+    plt.show()
 
 
 def attention_in_one_picture(scores: Array, weights: Array, values: Array, names: Sequence[str]) -> None:
@@ -141,7 +146,7 @@ def attention_in_one_picture(scores: Array, weights: Array, values: Array, names
     Args:
         scores, weights: (i, j).  values: (j, 3), red, green and blue from 0 to 1.  names: of the keys.
     """
-    _, axes = plt.subplots(1, 3, figsize=(WIDTH, 3.0), width_ratios=[4, 4, 1.4])
+    _, axes = plt.subplots(1, 3, figsize=(WIDTH, 3.0), width_ratios=[len(names), len(names), 1])
     reach = np.abs(scores).max()
     shown = (
         (scores, "scores q·k / √d", {"cmap": "PuOr", "vmin": -reach, "vmax": reach}, "{:+.1f}"),
@@ -163,3 +168,4 @@ def attention_in_one_picture(scores: Array, weights: Array, values: Array, names
             range(len(scores)), labels=[f"query {n + 1}" for n in range(len(scores))] if ax is axes[0] else []
         )
         ax.grid(False)
+    plt.show()

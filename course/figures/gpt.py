@@ -39,6 +39,7 @@ def learning_curve(steps: Sequence[int], curves: Array, counted: Mapping[str, fl
         ax.annotate(name, (steps[-1], bits), xytext=(0, 3), textcoords="offset points", ha="right", color=COUNTED[name])
     ax.annotate("GPT, five seeds", (steps[4], np.median(curves[:, 4])), xytext=(8, 6), textcoords="offset points")
     ax.set(xlabel="training steps", ylabel="bits per character", ylim=(1.5, None))
+    plt.show()
 
 
 def familiar_contexts(bins: Sequence[str], gpt: Array, counted: Mapping[str, Sequence[float]]) -> None:
@@ -54,6 +55,7 @@ def familiar_contexts(bins: Sequence[str], gpt: Array, counted: Mapping[str, Seq
     ax.set_xticks(places, labels=bins)
     ax.set(xlabel="times its two tokens before were met", ylabel="bits a token")
     figure.legend(loc="outside upper left", ncols=3)
+    plt.show()
 
 
 def bits_by_reach(reach: Sequence[int], gpt: Array, counted: Mapping[str, Sequence[float]]) -> None:
@@ -69,6 +71,7 @@ def bits_by_reach(reach: Sequence[int], gpt: Array, counted: Mapping[str, Sequen
     ax.set_xticks(reach, labels=[str(k) for k in reach])
     ax.set(xlabel="tokens to go by (k)", ylabel="bits for the next token")
     figure.legend(loc="outside upper left", ncols=3)
+    plt.show()
 
 
 def _counted_lines(ax: Axes, x: Any, counted: Mapping[str, Sequence[float]]) -> None:
@@ -90,6 +93,7 @@ def likely_and_repeated(bits: Mapping[str, Sequence[float]], repeated: Mapping[s
         ax.errorbar(x.mean(), y.mean(), marker=marker, ls="", label=way, **error, **style)
     ax.set(xlabel="bits a token, by the model", ylabel="repeated runs of three (%)", ylim=(-3, None))
     figure.legend(loc="outside upper left", ncols=3)
+    plt.show()
 
 
 def _to_ends(values: Array) -> list[list[float]]:
@@ -112,6 +116,7 @@ def cache_cost(lengths: Sequence[int], products: Mapping[str, Array], seconds: M
         ax.set(yscale="log", xlabel="tokens written")
         ax.set_title(title)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=2)
+    plt.show()
 
 
 def induction(maps: Mapping[str, Array], tokens: Sequence[str], bits: Mapping[str, Array]) -> None:
@@ -132,6 +137,7 @@ def induction(maps: Mapping[str, Array], tokens: Sequence[str], bits: Mapping[st
     axes["a"].set_ylabel("query")
     figure.colorbar(image, ax=[axes["a"], axes["b"]], label="weight (share of a row)", shrink=0.8)
     _bits_by_place(axes["c"], bits, len(tokens))
+    plt.show()
 
 
 def _bits_by_place(ax: Axes, bits: Mapping[str, Array], length: int) -> None:
