@@ -16,7 +16,6 @@ DIRECTIVE = re.compile(
     re.MULTILINE,
 )
 LOCAL_LINK = re.compile(r"\[(?P<text>[^\]]*)\]\(#(?P<target>[\w-]+)\)")
-PREDICT = re.compile(r"^> \*\*Predict\.\*\*", re.MULTILINE)
 SOLUTION = "<details><summary>Solution</summary>"
 TITLE = re.compile(r"# @title \S.* \{ display-mode: \"form\" \}\n")
 
@@ -73,20 +72,8 @@ def solutions_are_folded(notebook: NotebookNode) -> Problems:
                 yield f"cell {number}, a solution, must be folded: jupyter.source_hidden and outputs_hidden, # @title"
 
 
-def predictions_are_folded(notebook: NotebookNode) -> Problems:
-    asked = False
-    for number, cell in enumerate(notebook.cells):
-        if cell.cell_type == "markdown":
-            asked = asked or PREDICT.search(cell.source) is not None
-        elif asked and cell.cell_type == "code" and cell.outputs:
-            asked = False
-            if "outputs_hidden" not in hidden(cell):
-                yield f"cell {number} answers a Predict and lies open: its metadata need jupyter.outputs_hidden"
-
-
 PLAIN_RULES: tuple[Callable[[NotebookNode], Problems], ...] = (
     no_directives,
     numbers_are_right,
     solutions_are_folded,
-    predictions_are_folded,
 )
