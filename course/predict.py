@@ -36,7 +36,8 @@ class Settled:
         return f"The answer is {self.letter}."
 
     def _repr_html_(self) -> str:
-        return f"<p>The answer is <strong>{self.letter}</strong>.</p>"
+        # JupyterLab shows the first line of a folded output in its place; that one must not be the answer.
+        return f" \n<p>The answer is <strong>{self.letter}</strong>.</p>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         return {"text/plain": repr(self), "text/html": self._repr_html_(), MIME_TYPE: {"letter": self.letter}}

@@ -23,6 +23,7 @@ def test_the_true_choice_settles_it(choices, letter):
     assert bundle[MIME_TYPE] == {"letter": letter}
     assert bundle["text/plain"] == f"The answer is {letter}."
     assert f"<strong>{letter}</strong>" in bundle["text/html"]
+    assert bundle["text/html"].splitlines()[0] == " "  # which JupyterLab shows in place of the folded output
     assert settled_letter({"outputs": [{"text": "1\n"}, {"data": bundle}]}) == letter
 
 
