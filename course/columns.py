@@ -120,35 +120,36 @@ def parts(place: str, cell: Cell, column: Column) -> Parts:
 
 
 class Widths(NamedTuple):
-    """How many characters the bounds of a column take at most: the low ones, the high ones, both with their marks."""
+    """What takes most room among the bounds of a column: a low one, a high one, the marks around them."""
 
-    low: int
-    high: int
-    bounds: int
+    low: str
+    high: str
+    marks: str
 
 
 def widths(column: list[Parts]) -> Widths:
-    low, high = (max(len(cell.texts[i]) for cell in column) for i in (1, 2))
-    marks = max((len("".join(cell.marks)) for cell in column if cell.texts[1]), default=0)
-    return Widths(low, high, low + high + marks)
+    low, high = (max((cell.texts[i] for cell in column), key=len) for i in (1, 2))
+    return Widths(low, high, max(("".join(cell.marks) for cell in column if cell.texts[1]), key=len, default=""))
 
 
 def as_text(cell: Parts, room: Widths) -> str:
     """A cell, to be set to the right: with as many digits in each number, and the room of bounds behind each, decimal
     points stand under one another."""
     (value, low, high), (opening, between, closing) = cell.texts, cell.marks
-    bounds = f"{opening}{low:>{room.low}}{between}{high:>{room.high}}{closing}" if low else ""
-    return value + bounds.ljust(room.bounds) if cell.is_number else value
+    bounds = f"{opening}{low.rjust(len(room.low))}{between}{high.rjust(len(room.high))}{closing}" if low else ""
+    return value + bounds.ljust(len("".join(room))) if cell.is_number else value
 
 
 def as_html(cell: Parts, room: Widths) -> str:
     """The same for a browser, whose font may draw a point and a digit at different widths: bounds stand in boxes."""
     (value, low, high), (opening, between, closing) = cell.texts, cell.marks
-    if not cell.is_number or not room.bounds:
+    if not cell.is_number or not room.low:
         return html.escape(value)
     bounds = [opening.lstrip(), box(low, room.low, "right"), between, box(high, room.high, "right"), closing]
-    return f"{html.escape(value)} {box(''.join(bounds) if low else '', room.bounds, 'left')}"
+    return f"{html.escape(value)} {box(''.join(bounds) if low else '', ''.join(room).lstrip(), 'left')}"
 
 
-def box(inside: str, width: int, side: str) -> str:
-    return f'<span style="display:inline-block;min-width:{width}ch;text-align:{side}">{inside}</span>'
+def box(inside: str, room: str, side: str) -> str:
+    """As wide as `room` at least, whose digits are one `ch` each, its signs a little more and its points about half."""
+    width = sum(1.0 if sign.isalnum() else 1.3 if sign in "−+–" else 0.5 for sign in room)
+    return f'<span style="display:inline-block;min-width:{width:.1f}ch;text-align:{side}">{inside}</span>'

@@ -181,3 +181,24 @@ def test_a_bad_page_is_noticed(bad):
     assert {"color-contrast", "image-alt"} <= rules
     assert any("pale" in line for line in visit.axe)  # the one piece of code that looks unlike the others
     assert broken_links(folder) == [f"index.html -> {t}" for t in ("missing.png", "nowhere.html", "good.html#nowhere")]
+
+
+# Boxes of the cells that decide: what a letter means, and the main column of what was measured.
+DECIDING = """() => {
+  document.querySelectorAll("details").forEach(fold => { fold.open = true; });
+  return [...document.querySelectorAll("table.notation td:nth-child(2), table.measured td.main")]
+    .map(cell => cell.getBoundingClientRect()).map(box => [box.left, box.right]);
+}"""
+
+
+def test_on_a_phone_the_column_that_decides_is_in_sight(browser, built):
+    context = browser.new_context(viewport={"width": 390, "height": 900})
+    page, seen = context.new_page(), 0
+    for name in page_names(built):
+        if re.search(r'class="[^"]*\b(measured|notation)\b', (built / name).read_text(encoding="utf-8")):
+            page.goto((built / name).as_uri())
+            edges = page.evaluate(DECIDING)
+            assert all(0 <= left < right <= 390 for left, right in edges), name
+            seen += bool(edges)
+    context.close()
+    assert seen >= 3

@@ -32,7 +32,7 @@ NUMERAL = re.compile(
 MINUS = {"-", "−"}
 STRETCHES = re.compile(r"( +|-{3,}|─{3,}|={3,})")  # what a table pads its columns and draws its rules with
 MARKUP = re.compile(r"(<(script|style)\b.*?</\2\s*>|<!--.*?-->|<[^>]*>)", re.DOTALL | re.IGNORECASE)
-ROOM = re.compile(r"\b\d+ch\b")  # of a column of numbers in HTML: as many digits as the widest has
+ROOM = re.compile(r"\b[\d.]+ch\b")  # of a column of numbers in HTML: as many digits as the widest has
 # The pixels of a picture belong to fonts and processors, and hashes tie it to its code; a widget's number is random.
 PASSED_BY = {"image/png", "image/jpeg", "application/vnd.jupyter.widget-view+json"}
 NOT_COMPARED = {"output_type", "name", "metadata", "execution_count", "traceback", "data", "text"}
