@@ -10,7 +10,20 @@ from docutils import nodes
 from course import claims
 from course import predict as settling
 
-from . import accessible, addresses, figures, finding, hosting, icons, offline, pages, plain, predict, scripts
+from . import (
+    accessible,
+    addresses,
+    figures,
+    finding,
+    hosting,
+    icons,
+    offline,
+    pages,
+    plain,
+    predict,
+    scripts,
+    uses,
+)
 
 BESIDE_HTML = (claims.MIME_TYPE, settling.MIME_TYPE)
 
@@ -36,6 +49,8 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("config-inited", scripts.use_own_templates)
     app.connect("env-get-outdated", scripts.see_changed_files)
     app.connect("html-page-context", scripts.lighten, priority=900)  # after all extensions have added theirs
+    app.connect("env-updated", uses.collect)
+    app.connect("doctree-resolved", uses.link_back)
     app.connect("build-finished", finding.write_places)
     app.connect("build-finished", icons.write_icons)
     app.connect("build-finished", offline.copy_mathjax)

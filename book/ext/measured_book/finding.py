@@ -15,6 +15,8 @@ from typing import Any
 from docutils import nodes
 from docutils.nodes import Element, Node
 
+from .uses import USED, has_title
+
 FILE = "sections.js"
 SILENT = (nodes.raw, nodes.comment, nodes.math_block, nodes.image, nodes.system_message)
 
@@ -37,18 +39,16 @@ def one_line(node: Node) -> str:
     return " ".join(node.astext().split())
 
 
-def is_output(node: Element) -> bool:
-    return node.get("nb_element") == "cell_code_output"
+def is_silent(node: Node) -> bool:
+    """Whether a node says nothing of its own: what a cell printed, and links back from uses.py."""
+    if isinstance(node, SILENT):
+        return True
+    return isinstance(node, Element) and (node.get("nb_element") == "cell_code_output" or USED in node["classes"])
 
 
 def read_places(page: str, doctree: Element) -> list[Place]:
     """The sections of a page in order, and the terms and sources that it lists; what cells print is left out."""
     return [place for section in doctree.findall(has_title) for place in read_section(page, section)]
-
-
-def has_title(node: Node) -> bool:
-    """Whether a node is a section with a heading; the text of an exercise lies in one without."""
-    return isinstance(node, nodes.section) and any(isinstance(child, nodes.title) for child in node.children)
 
 
 def read_section(page: str, section: Element) -> Iterator[Place]:
@@ -65,7 +65,7 @@ def read_section(page: str, section: Element) -> Iterator[Place]:
 
 def gather(node: Node, place: Place, entries: list[Place]) -> None:
     """Add what a node says to a place; a term or a source becomes an entry of its own."""
-    if isinstance(node, SILENT) or (isinstance(node, Element) and is_output(node)):
+    if is_silent(node):
         return
     entry = as_entry(place.page, node)
     if entry:
@@ -84,11 +84,14 @@ def as_entry(page: str, node: Node) -> Place | None:
     if isinstance(node, nodes.definition_list_item):
         term = node.next_node(nodes.term)
         ids = term["ids"] if term is not None else []
-        return Place(page, ids[0], one_line(term), [one_line(node.next_node(nodes.definition))]) if ids else None
+        return Place(page, ids[0], one_line(term), spoken(node.next_node(nodes.definition))) if ids else None
     if isinstance(node, nodes.citation):
-        said = [one_line(child) for child in node.children if not isinstance(child, nodes.label)]
-        return Place(page, node["ids"][0], "", said)
+        return Place(page, node["ids"][0], "", spoken(node))
     return None
+
+
+def spoken(entry: Element) -> list[str]:
+    return [one_line(child) for child in entry.children if not isinstance(child, nodes.label) and not is_silent(child)]
 
 
 def write_places(app: Any, error: Exception | None) -> None:
