@@ -15,6 +15,7 @@ from . import (
     addresses,
     figures,
     finding,
+    heads,
     hosting,
     icons,
     offline,
@@ -40,6 +41,9 @@ def setup(app: Any) -> dict[str, bool]:
         handler.filters.insert(0, is_worth_saying)
     app.connect("config-inited", hosting.configure)
     app.connect("html-page-context", hosting.mend_repository_button, priority=900)  # after the theme has added it
+    app.connect("config-inited", heads.find_address)
+    app.connect("html-page-context", heads.complete)
+    app.connect("build-finished", heads.write_sitemap)
     app.connect("source-read", pages.replace_unreadable)
     plain.setup(app)
     addresses.register()
