@@ -257,7 +257,7 @@ def test_what_is_no_notebook_is_said(text, match):
 def test_a_notebook_may_leave_out_what_is_empty():
     bare = stored.parse_notebook('{"cells": [{"cell_type": "code", "source": []}, {"cell_type": "raw", "source": ""}]}')
     assert stored.read_verdicts(CHAPTER, bare) == []
-    assert stored.minutes_to_read(bare) == 1
+    assert stored.minutes_to_read(bare) == 5
     assert stored.minutes_to_run(bare) == ""
 
 
@@ -339,10 +339,11 @@ def test_title_is_the_first_heading():
         stored.find_title(notebook("## Only this"))
 
 
-def test_minutes_to_read_count_words_and_lines_of_code(record):
-    assert stored.minutes_to_read(notebook("one " * 401)) == 3
-    assert stored.minutes_to_read(notebook("")) == 1
-    assert stored.minutes_to_read(notebook("", record, code="x\n\n" * 41)) == 3
+def test_minutes_to_read_count_words_and_lines_of_code_in_fives(record):
+    assert stored.minutes_to_read(notebook("one " * 1001)) == 10  # 200 a minute
+    assert stored.minutes_to_read(notebook("one " * 1000)) == 5
+    assert stored.minutes_to_read(notebook("")) == 5
+    assert stored.minutes_to_read(notebook("", record, code="x\n\n" * 101)) == 10  # 20 a minute
 
 
 @pytest.mark.parametrize(("run_s", "said"), [(None, ""), (0.4, "under 1 min"), (59, "under 1 min"), (61, "2 min")])

@@ -13,6 +13,7 @@ from course import predict as settling
 from . import (
     accessible,
     addresses,
+    card,
     figures,
     finding,
     heads,
@@ -45,6 +46,7 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("html-page-context", heads.complete)
     app.connect("build-finished", heads.write_sitemap)
     app.connect("source-read", pages.replace_unreadable)
+    app.connect("source-read", card.compare_times)
     plain.setup(app)
     addresses.register()
     app.connect("doctree-read", pages.name_verdict_cells)

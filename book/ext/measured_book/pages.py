@@ -22,6 +22,7 @@ LOGGER = logging.getLogger(__name__)
 CHAPTERS = "chapters/"
 CLAIMS = Path("course/claims.toml")
 NOT_YET = "not yet measured"
+TO_COME = "To come"
 UNREADABLE: dict[str, Any] = {
     "cells": [{"cell_type": "markdown", "metadata": {}, "source": "# A notebook that cannot be read"}],
     "metadata": {},
@@ -144,33 +145,30 @@ def spelt(chapter: str) -> str:
 
 
 class PartsDirective(Stored):
-    """`{parts}`: a line a part, `folder | title | what it is about`; it shows the chapters and what is to come."""
+    """`{parts}`: a line a part, `folder | title | what it is about`; it shows the chapters that are there.
+
+    What is to come is one line, `to come | To come | what`.
+    """
 
     has_content = True
 
     def run(self) -> list[Node]:
         notebooks = self.chapters()
-        planned = list(dict.fromkeys(chapter for claim in self.claims() for chapter in claim.chapters))
         rows: list[nodes.row] = []
         for line in filter(str.strip, self.content):
             pieces = [piece.strip() for piece in line.split("|", 2)]
             if len(pieces) != 3:
                 raise self.error(f"a line of {{parts}} must be 'folder | title | what it is about', got {line!r}")
-            folder, title, about = pieces
-            rows += self.part_rows(folder, title, about, notebooks, planned)
+            rows += self.part_rows(*pieces, notebooks)
         return [table(("Chapter", "Read", "Run"), rows, "parts")]
 
-    def part_rows(
-        self, folder: str, title: str, about: str, notebooks: dict[str, dict[str, Any]], planned: list[str]
-    ) -> list[nodes.row]:
-        name = nodes.paragraph("", "", nodes.strong(text=title), nodes.Text(f" {about}"))
+    def part_rows(self, folder: str, title: str, about: str, notebooks: dict[str, dict[str, Any]]) -> list[nodes.row]:
         there = [chapter for chapter in notebooks if chapter.startswith(f"{folder}/")]
-        coming = [spelt(c) for c in planned if c.startswith(f"{folder}/") and c not in notebooks]
-        rows = [row([name], classes=["part"], span=2)]
-        rows += [self.chapter_row(chapter, notebooks[chapter]) for chapter in there]
-        if coming:
-            rows.append(row([nodes.paragraph(text=f"To come: {', '.join(coming)}.")], classes=["coming"], span=2))
-        return rows
+        if not there and title != TO_COME:
+            self.warn(f"the part {title!r} has no chapter: what is to come stands in the line '{TO_COME}'")
+        name = nodes.paragraph("", "", nodes.strong(text=title), nodes.Text(f" {about}"))
+        head = row([name], classes=["part" if there else "coming"], span=2)
+        return [head, *(self.chapter_row(chapter, notebooks[chapter]) for chapter in there)]
 
     def chapter_row(self, chapter: str, notebook: dict[str, Any]) -> nodes.row:
         title = nodes.paragraph("", "", self.link(chapter, self.title(chapter, notebook)))

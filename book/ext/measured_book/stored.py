@@ -15,6 +15,7 @@ from course.verdicts import OUTCOMES, Measurement, decide
 
 WORDS_A_MINUTE = 200
 CODE_LINES_A_MINUTE = 20
+STEP = 5  # nobody reads to the minute, and a changed sentence must not change a card
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def find_title(notebook: dict[str, Any]) -> str:
 
 
 def minutes_to_read(notebook: dict[str, Any]) -> int:
-    """Whole minutes: the words of the text and the lines of the code, each at its own pace; 1 at least."""
+    """Minutes in fives: the words of the text and the lines of the code, each at its own pace."""
     words = lines = 0
     for cell in notebook["cells"]:
         source = "".join(cell["source"])
@@ -141,7 +142,8 @@ def minutes_to_read(notebook: dict[str, Any]) -> int:
             words += len(source.split())
         elif cell["cell_type"] == "code":
             lines += sum(bool(line.strip()) for line in source.splitlines())
-    return max(1, math.ceil(words / WORDS_A_MINUTE + lines / CODE_LINES_A_MINUTE))
+    minutes = words / WORDS_A_MINUTE + lines / CODE_LINES_A_MINUTE
+    return STEP * max(1, math.ceil(minutes / STEP))
 
 
 def minutes_to_run(notebook: dict[str, Any]) -> str:
