@@ -27,6 +27,8 @@
       form.setAttribute("aria-label", inDialog ? "Search from any page" : "Search");
       form.querySelector("input").setAttribute("aria-label", inDialog ? "Search this book" : "Words to search for");
     }
+    // The button that opens the dialog is named by what stands on it, its keys included, so that it can be called by it.
+    for (const button of document.querySelectorAll(".search-button-field")) button.removeAttribute("aria-label");
     const bar = document.getElementById("pst-primary-sidebar");
     if (bar) {
       bar.setAttribute("role", "complementary");

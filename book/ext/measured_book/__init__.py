@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from docutils import nodes
-
 from course import claims
 from course import predict as settling
 
@@ -60,7 +58,7 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("build-finished", finding.write_places)
     app.connect("build-finished", icons.write_icons)
     app.connect("build-finished", offline.copy_mathjax)
-    app.add_node(nodes.citation, override=True, html=(accessible.visit_citation, accessible.depart_citation))
+    accessible.setup(app)
     app.add_directive("claims", pages.ClaimsDirective)
     app.add_directive("parts", pages.PartsDirective)
     predict.setup(app)
