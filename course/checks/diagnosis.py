@@ -42,7 +42,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import combinations, product
+from itertools import chain, combinations, product
 from typing import Any
 
 import numpy as np
@@ -230,7 +230,7 @@ class Exercise:
         """The mistake, or the two or three together, that give this answer on every trial."""
         partly: list[tuple[int, Wrong]] = []
         rightly: list[Wrong] = []
-        for group in (self.table, self.pairs()):
+        for group in (self.table, self.pairs(answers[0])):
             fitting = []
             for wrong in group:
                 n_fits = self._n_fitting(wrong, answers)
@@ -360,12 +360,14 @@ class Exercise:
     def _paired(self) -> dict[tuple[Span, ...], Wrong]:
         return {}
 
-    def pairs(self) -> Iterator[Wrong]:
-        for one, other in (
-            *product(self.table, self._styles),
-            *combinations(self.table, 2),
-            *product(self.table, self._twins),
-        ):
+    def pairs(self, answer: Answer | None = None) -> Iterator[Wrong]:
+        """Every two that go together. A matter of style shows on extreme trials alone, so it leaves the answer to the
+        first trial, if there is one, to the mistake beside it.
+        """
+        trial = self.trials[0]
+        fitting = {id(w) for w in self.table if answer is None or _agree(answer, w.on(0, trial), trial.single_rtol)}
+        styled = product((w for w in self.table if id(w) in fitting), self._styles)
+        for one, other in chain(styled, combinations(self.table, 2), product(self.table, self._twins)):
             if (one.first or other.first) and (pair := self._together(one, other)):
                 yield pair
 

@@ -169,6 +169,7 @@ SOFTMAX = (
         "sum-over-everything",
         f"{_SUM} -> exponentials.sum()",
         "the exponentials are divided by the sum of all: divide each row by its own sum, axis=-1, keepdims=True.",
+        also=((f"{_SHIFT} ->", f"{_SUM} -> exponentials.sum()"),),
     ),
     Mistake(
         "keepdims-missing",
@@ -286,6 +287,7 @@ SOFTMAX = (
         "over-sum-of-scores",
         f"{_SUM} -> scores.sum(axis=-1, keepdims=True)",
         "the exponentials are divided by the sum of the scores: divide by the sum of the exponentials.",
+        also=((f"{_SHIFT} ->", f"{_SUM} -> scores.sum(axis=-1, keepdims=True)"),),
     ),
     Mistake(
         "over-mean",
