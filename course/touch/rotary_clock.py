@@ -103,9 +103,7 @@ def _clock(turned: NDArray[np.complex128], rate: float, between: float, gain: fl
         f"{rate:.3g} rad a token<br>angle between <b data-part=between>{number(between, 0)}°</b><br>"
         f"part <b data-part=gain>{number(gain, 3)}</b>"
     )
-    return element(
-        "figure", dial + element("figcaption", words, style="font-size: 13px; color: inherit"), style="margin: 0"
-    )
+    return element("div", dial + element("div", words, style="font-size:13px"))
 
 
 def _arc(turned: NDArray[np.complex128], radius: float = 22.0) -> str:

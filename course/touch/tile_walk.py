@@ -137,7 +137,11 @@ def _first_state(scores: list[list[str]], values: list[str], first: Step, exact:
         [f"{line}<td>{number(out, 3)}</td>" for line, out in zip(lines, exact, strict=True)],
     )
     says = element("p", first.says, class_="mt-status", role="status", data_part="says")
-    return '<div data-part="buttons"></div>' + says + element("div", matrix + carried, class_="mt-beside")
+    return (
+        '<div data-part="buttons"></div>'
+        + says
+        + element("div", matrix + carried, class_="mt-beside", style="gap:12px")
+    )
 
 
 def _table(start: str, heads: list[str], rows: list[str], foot: str = "") -> str:
