@@ -37,10 +37,9 @@ def use_book_style() -> None:
     with as_file(files("mha.view") / "book.mplstyle") as path:
         plt.style.use(path)
     ipython = sys.modules.get("IPython")  # not imported for this: who has no notebook needs none
-    if ipython is not None and ipython.get_ipython() is not None:
-        from matplotlib_inline.backend_inline import set_matplotlib_formats
-
-        set_matplotlib_formats("retina")  # type: ignore[no-untyped-call]
+    shell = ipython and ipython.get_ipython()
+    if shell and shell.has_trait("kernel"):
+        shell.run_line_magic("config", "InlineBackend.figure_format = 'retina'")
 
 
 def attention_map(
