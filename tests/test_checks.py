@@ -605,7 +605,7 @@ def test_changing_an_argument_is_told_once_the_answer_is_right():
     feedback = DOUBLE(in_place)
     assert feedback.diagnosis == "changes-its-argument"
     assert "changes x in place" in feedback.message
-    assert "x -= … and x[…] = … write into it" in feedback.message
+    assert "x -= … and x[…] = … write into it. Begin with x = x.copy()." in feedback.message
     np.testing.assert_array_equal(DOUBLE.trials[0].inputs["x"].ravel()[:3], [1.0, 2.0, 3.0])
 
 

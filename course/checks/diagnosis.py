@@ -153,7 +153,7 @@ class Exercise:
             raise NotRight(
                 "changes-its-argument",
                 f"the answer is as it should be, but your function changes {changed} in place, and its caller may need "
-                f"it. {changed} = {changed} - … makes a new array; {changed} -= … and {changed}[…] = … write into it.",
+                f"it: {changed} -= … and {changed}[…] = … write into it. Begin with {changed} = {changed}.copy().",
             )
         message = f"equal to the float64 reference on {_enumerated([trial.label for trial in self.trials])}."
         return Feedback(True, "correct", message + self._precision_note(answers))

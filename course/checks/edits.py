@@ -40,6 +40,10 @@ class Mistake:
     message: str
     also: tuple[Edit, ...] = ()
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.also, tuple):
+            raise TypeError(f"also of {self.key} must be a tuple of edits, got {type(self.also).__name__}")
+
     @property
     def edits(self) -> tuple[Edit, ...]:
         return self.edit, *self.also

@@ -116,8 +116,8 @@ def told(error: BaseException | None) -> str:
 
 
 def line(error: BaseException | None) -> str:
-    """The learner's line that an error came from, or ""."""
-    return _place(error)[1] if error else ""
+    """The learner's line, or the edited right answer's, that an error came from, or ""."""
+    return (_place(error)[1] or edited_line(error)) if error else ""
 
 
 def edited_line(error: BaseException | None) -> str:
@@ -129,7 +129,7 @@ def edited_line(error: BaseException | None) -> str:
 
 def likeness(one: str, other: str) -> float:
     """Of two lines, from 0 to 1."""
-    return SequenceMatcher(None, one.split("=")[-1], other.split("=")[-1]).ratio()
+    return SequenceMatcher(None, one.split(" = ")[-1], other.split(" = ")[-1]).ratio()
 
 
 def _place(error: BaseException) -> tuple[FrameType | None, str, str]:

@@ -1,0 +1,470 @@
+"""Checks for the chapter on GPT: the loss of the next token, the nucleus, attention over a cache."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from course.checks.diagnosis import Exercise, Mistake, Trial, listed
+from course.checks.inputs import LARGE_RTOL, numbers
+from course.checks.numeric import Numbers
+from course.checks.shared import ATTENTION, CAUSAL, CROSS_ENTROPY, MASK, largest, total
+
+__all__ = ["EXERCISES", "cache_bytes", "cached_attention", "next_token_loss", "top_p"]
+
+Array = NDArray[Any]
+
+# ---- the loss of the next token
+
+
+def _next_token_loss(logits: Array, tokens: Array) -> Array:
+    """The loss of each position that has a next token."""
+    asked = logits[:, :-1]
+    targets = tokens[:, 1:]
+    shifted = asked - asked.max(axis=-1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    picked = np.take_along_axis(log_p, targets[..., None], axis=-1)[..., 0]
+    losses = -picked
+    return losses
+
+
+def _tokens(seed: int, batch: int, length: int, vocab_size: int) -> Array:
+    shuffled = np.random.default_rng(seed).permutation(vocab_size * 10)
+    return shuffled[: batch * length].reshape(batch, length) % vocab_size
+
+
+def _texts(label: str, seed: int, shape: tuple[int, int, int], size: float = 1.0, rtol: float = 1e-5) -> Trial:
+    return Trial(label, {"logits": size * numbers(seed, *shape), "tokens": _tokens(seed, *shape)}, rtol)
+
+
+_LAST = "return losses"
+next_token_loss = Exercise(
+    _next_token_loss,
+    "logits (b, i, v), tokens (b, i) -> losses (b, i - 1)",
+    trials=(
+        _texts("two sequences of five tokens", 91, (2, 5, 7)),
+        _texts("logits near 1000", 92, (3, 2, 11), 512.0, LARGE_RTOL),
+    ),
+    shared=CROSS_ENTROPY,
+    mistakes=(
+        Mistake(
+            "not-shifted",
+            ("logits[:, :-1] -> logits", "tokens[:, 1:] -> tokens"),
+            "each position is judged by its own token, which it can see: position n is judged by token n + 1, so the "
+            "last has no target.",
+            also=("tokens[:, 1:] -> tokens[:, :-1]", "logits[:, :-1] -> logits[:, 1:]"),
+        ),
+        Mistake(
+            "shifted-backwards",
+            ("logits[:, :-1] -> logits[:, 1:]", "tokens[:, 1:] -> tokens[:, :-1]"),
+            "each position is judged by the token before it: drop the last logits and the first token, not the other "
+            "way round.",
+            also=(("logits[:, :-1] -> logits", "tokens[:, 1:] -> np.roll(tokens, 1, axis=1)"),),
+        ),
+        Mistake(
+            "two-ahead",
+            "tokens[:, 1:] -> np.roll(tokens, -2, axis=1)[:, :-1]",
+            "the targets are shifted twice: position n is judged by token n + 1.",
+            also=(("logits[:, :-1] -> logits[:, :-2]", "tokens[:, 1:] -> tokens[:, 2:]"),),
+        ),
+        Mistake(
+            "wrapped-around",
+            ("logits[:, :-1] -> logits", "tokens[:, 1:] -> np.roll(tokens, -1, axis=1)"),
+            "the last position is judged by the first token: np.roll brings it round. Leave the last position out.",
+        ),
+        Mistake(
+            "lengths-differ",
+            "logits[:, :-1] -> logits",
+            "logits and targets have different lengths: the last position has no target, so drop its logits, "
+            "logits[:, :-1].",
+            also=("tokens[:, 1:] -> tokens",),
+        ),
+        Mistake(
+            "shifted-over-batch",
+            ("logits[:, :-1] -> logits[:-1]", "tokens[:, 1:] -> tokens[1:]"),
+            "the shift runs over the texts of the batch: it runs over the positions, tokens[:, 1:] and logits[:, :-1].",
+        ),
+        Mistake(
+            "over-positions",
+            (
+                "logits[:, :-1] -> logits",
+                "asked.max(axis=-1 -> asked.max(axis=1",
+                "np.exp(shifted).sum(axis=-1 -> np.exp(shifted).sum(axis=1",
+                "log_p, targets -> log_p[:, :-1], targets",
+            ),
+            "the softmax runs over the positions: it runs over the vocabulary, the last axis.",
+            also=(
+                ("asked.max(axis=-1 -> asked.max(axis=1", "np.exp(shifted).sum(axis=-1 -> np.exp(shifted).sum(axis=1"),
+            ),
+        ),
+        Mistake(
+            "mean", f"{_LAST} -> return losses.mean()", "this is the mean of the losses: return them all, (b, i - 1)."
+        ),
+        Mistake(
+            "sum", f"{_LAST} -> return losses.sum()", "this is the sum of the losses: return them all, (b, i - 1)."
+        ),
+        Mistake(
+            "sum-over-positions",
+            f"{_LAST} -> return losses.sum(1)",
+            "the losses of a sequence are added up: return one for each position, (b, i - 1).",
+        ),
+        Mistake(
+            "mean-over-positions",
+            f"{_LAST} -> return losses.mean(1)",
+            "the losses of a sequence are averaged: return one for each position, (b, i - 1).",
+        ),
+        Mistake(
+            "last-only",
+            f"{_LAST} -> return losses[:, -1:]",
+            "only the last position is judged: every position but the last has a target, and teaches.",
+            also=(f"{_LAST} -> return losses[:, -1]",),
+        ),
+        Mistake(
+            "flattened",
+            f"{_LAST} -> return losses.ravel()",
+            "the losses are one long row: give them the shape (b, i - 1).",
+        ),
+        Mistake(
+            "axis-left",
+            "[..., 0] ->",
+            "a last axis of length 1 is left over from picking: take [..., 0].",
+        ),
+        Mistake(
+            "zero-for-the-last",
+            f"{_LAST} -> return np.concatenate([losses, np.zeros((len(losses), 1))], axis=1)",
+            "the last position has a loss of 0: it has no target, so leave it out, (b, i - 1).",
+            also=(f"{_LAST} -> return np.concatenate([np.zeros((len(losses), 1)), losses], axis=1)",),
+        ),
+    ),
+)
+
+# ---- the nucleus
+
+
+def _top_p(p: Array, threshold: float) -> Array:
+    """The likeliest tokens that together have the threshold, as shares."""
+    order = np.argsort(-p, axis=-1)
+    ordered = np.take_along_axis(p, order, axis=-1)
+    before = ordered.cumsum(axis=-1) - ordered
+    kept = before < threshold
+    nucleus = np.zeros_like(p)
+    np.put_along_axis(nucleus, order, np.where(kept, ordered, 0.0), axis=-1)
+    shares = nucleus / nucleus.sum(axis=-1, keepdims=True)
+    return shares
+
+
+def _rows(seed: int, batch: int, vocab_size: int) -> Array:
+    """Rows of 1/1024ths that sum to 1, in no order, no two alike in a row."""
+    rng = np.random.default_rng(seed)
+    cuts = np.stack([np.sort(rng.choice(np.arange(1, 1024), vocab_size - 1, replace=False)) for _ in range(batch)])
+    return np.asarray(np.diff(cuts, axis=-1, prepend=0, append=1024) / 1024.0)
+
+
+def _counted(inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> str:
+    kept = (np.asarray(outputs["shares"]) > 0).sum(axis=-1)
+    wanted = (_top_p(inputs["p"], inputs["threshold"]) > 0).sum(axis=-1)
+    return f"Kept are {kept.tolist()} tokens of the rows, expected {wanted.tolist()}."
+
+
+_SCATTER = "np.put_along_axis(nucleus, order, np.where(kept, ordered, 0.0), axis=-1)"
+_SHARES = "nucleus / nucleus.sum(axis=-1, keepdims=True)"
+top_p = Exercise(
+    _top_p,
+    "p (b, v), threshold -> shares (b, v)",
+    trials=(
+        Trial("two rows of seven tokens", {"p": _rows(0, 2, 7), "threshold": 0.75}),
+        Trial("a row whose likeliest token has more than the threshold", {"p": _rows(4, 3, 5), "threshold": 0.25}),
+        Trial(
+            "a threshold met exactly",
+            {
+                "p": np.array([[0.125, 0.5, 0.25, 0.0625, 0.0625], [0.25, 0.125, 0.5, 0.0625, 0.0625]]),
+                "threshold": 0.75,
+            },
+        ),
+    ),
+    mistakes=(
+        Mistake(
+            "not-sorted",
+            "np.argsort(-p, axis=-1) -> np.tile(np.arange(p.shape[-1]), (len(p), 1))",
+            "the sum runs over the tokens in the order of their ids: sort them first, the likeliest first.",
+        ),
+        Mistake(
+            "ascending",
+            "np.argsort(-p, axis=-1) -> np.argsort(p, axis=-1)",
+            "the sum begins with the least likely token: sort in descending order.",
+        ),
+        Mistake(
+            "rows-reversed",
+            "np.argsort(-p, axis=-1) -> np.argsort(p, axis=-1)[::-1]",
+            "[::-1] turns the rows around, not the order within a row: [:, ::-1], or argsort of -p.",
+        ),
+        Mistake(
+            "sorted-over-batch",
+            "np.argsort(-p, axis=-1) -> np.argsort(-p, axis=0)",
+            "the sort runs over the batch: sort each row, axis=-1.",
+        ),
+        Mistake(
+            "left-sorted",
+            f"{_SCATTER} -> nucleus = np.where(kept, ordered, 0.0)",
+            "the probabilities are right but stand in sorted order: bring each back to its token's place.",
+        ),
+        Mistake(
+            "unsorted-mask",
+            f"{_SCATTER} -> nucleus = np.where(kept, p, 0.0)",
+            "what to keep was found in sorted order but applied in the order of the ids: bring the mask back first.",
+        ),
+        Mistake(
+            "taken-back",
+            f"{_SCATTER} -> nucleus = np.take_along_axis(np.where(kept, ordered, 0.0), order, axis=-1)",
+            "take_along_axis with the same order sorts once more: to bring back, take with np.argsort(order), or put.",
+        ),
+        Mistake(
+            "first-order-for-all",
+            "np.argsort(-p, axis=-1) -> np.tile(np.argsort(-p[0]), (len(p), 1))",
+            "the order of the first row is used for all: sort each row by itself.",
+        ),
+        Mistake(
+            "one-too-few",
+            "before < threshold -> before + ordered <= threshold",
+            "the token that reaches the threshold is left out, and it belongs to the nucleus: compare the sum of the "
+            "tokens before it.",
+            also=("before < threshold -> before + ordered < threshold",),
+        ),
+        Mistake(
+            "first-kept-anyway",
+            "before < threshold -> (before + ordered <= threshold) | (before == 0)",
+            "the token that reaches the threshold is left out unless it is the first: compare the sum of the tokens "
+            "before it.",
+            also=("before < threshold -> (before + ordered < threshold) | (before == 0)",),
+        ),
+        Mistake(
+            "likeliest-dropped",
+            "before < threshold -> (before < threshold) & ((before > 0) | (ordered <= threshold))",
+            "a likeliest token that has more than the threshold is dropped, and nothing is left: at least one stays.",
+            also=("before < threshold -> (before < threshold) & ((before > 0) | (ordered < threshold))",),
+        ),
+        Mistake(
+            "one-too-many",
+            "before < threshold -> before <= threshold",
+            "a token is kept although those before it have the threshold already: stop as soon as it is met.",
+        ),
+        Mistake(
+            "always-one-more",
+            "before < threshold -> before - ordered < threshold",
+            "one token more than needed is kept: stop as soon as the threshold is met.",
+            also=("before < threshold -> np.hstack([np.ones((len(p), 1), bool), before[:, :-1] < threshold])",),
+        ),
+        Mistake(
+            "not-renormalised",
+            f"{_SHARES} -> nucleus",
+            "the right tokens are kept, but their probabilities no longer sum to 1: divide by their sum.",
+        ),
+        Mistake(
+            "single-tokens",
+            "before < threshold -> ordered >= threshold",
+            "tokens are kept by their own probability: it is their sum that counts, from the likeliest on.",
+            also=(
+                "before < threshold -> ordered > threshold",
+                "before < threshold -> (ordered >= threshold) | (before == 0)",
+                "before < threshold -> ordered >= 1 - threshold",
+                "before < threshold -> ordered > 1 - threshold",
+                "before < threshold -> ordered >= threshold * ordered[:, :1]",
+            ),
+        ),
+        Mistake(
+            "complement",
+            "before < threshold -> before >= threshold",
+            "the unlikely tokens are kept and the likely ones left out: turn the mask round.",
+        ),
+        Mistake(
+            "softmax-again",
+            f"{_SHARES} -> (e := np.where(nucleus > 0, np.exp(nucleus), 0.0)) / e.sum(axis=-1, keepdims=True)",
+            "a softmax was taken of probabilities: they are no scores. Divide what is left by its sum.",
+            also=(f"{_SHARES} -> (e := np.exp(nucleus)) / e.sum(axis=-1, keepdims=True)",),
+        ),
+        Mistake("nothing-filtered", f"{_SHARES} -> p", "this is p itself: nothing was left out."),
+        Mistake(
+            "equal-shares",
+            f"{_SCATTER} -> np.put_along_axis(nucleus, order, kept * 1.0, axis=-1)",
+            "the tokens that are left have equal shares: they keep their proportions.",
+        ),
+        Mistake(
+            "mask-returned",
+            f"{_SHARES} -> (nucleus > 0) * 1.0",
+            "this says which tokens are kept: return their probabilities, divided by their sum.",
+        ),
+        Mistake(
+            "normalised-over-batch",
+            f"{_SHARES} -> nucleus / nucleus.sum()",
+            "the whole table sums to 1: each row should, axis=-1 and keepdims=True.",
+        ),
+        Mistake(
+            "keepdims-missing",
+            "nucleus.sum(axis=-1, keepdims=True) -> nucleus.sum(axis=-1)",
+            "the sums of the rows (b,) do not fit (b, v): keepdims=True keeps them in a column.",
+        ),
+        Mistake(
+            "fixed-number",
+            "before < threshold -> np.indices(p.shape)[1] < (before < threshold)[0].sum()",
+            "as many tokens are kept in each row as in the first: each row has its own nucleus.",
+            also=("before < threshold -> np.indices(p.shape)[1] < (before < threshold).sum(-1).max()",),
+        ),
+    ),
+    remark=_counted,
+)
+
+# ---- attention over a cache
+
+
+def _cached_attention(q: Array, k: Array, v: Array, cached_k: Array, cached_v: Array) -> Array:
+    """Causal attention of new tokens over cached ones and one another."""
+    k = np.concatenate([cached_k, k])
+    v = np.concatenate([cached_v, v])
+    scores = q @ k.T / np.sqrt(q.shape[-1])
+    n_queries, n_keys = scores.shape
+    allowed = np.tri(n_queries, n_keys, n_keys - n_queries, dtype=bool)
+    scores = np.where(allowed, scores, -np.inf)
+    exponentials = np.exp(scores - largest(scores, axis=-1))
+    weights = exponentials / total(exponentials, axis=-1)
+    out = weights @ v
+    return out
+
+
+def _apart(q: Array, k: Array, v: Array, cached_k: Array, cached_v: Array, causal: bool = True) -> Array:
+    """A softmax each for what is cached and what is new, and the outputs added."""
+
+    def weights(keys: Array, allowed: Array) -> Array:
+        exponentials = np.where(allowed, np.exp(q @ keys.T / np.sqrt(q.shape[-1])), 0.0)
+        return exponentials / exponentials.sum(-1, keepdims=True)
+
+    new = np.tri(len(q), dtype=bool) if causal else np.ones((len(q), len(q)), dtype=bool)
+    return weights(cached_k, np.ones((len(q), len(cached_k)), dtype=bool)) @ cached_v + weights(k, new) @ v
+
+
+def _lengths(label: str, seed: int, new: int, cached: int, d: int) -> Trial:
+    names = {"q": new, "k": new, "v": new, "cached_k": cached, "cached_v": cached}
+    return Trial(label, {name: numbers(seed + n, length, d) for n, (name, length) in enumerate(names.items())})
+
+
+_KEYS, _VALUES = "np.concatenate([cached_k, k])", "np.concatenate([cached_v, v])"
+_TRI = "np.tri(n_queries, n_keys, n_keys - n_queries, dtype=bool)"
+_FILL = "np.where(allowed, scores, -np.inf)"
+cached_attention = Exercise(
+    _cached_attention,
+    "q (i, d), k (i, d), v (i, d), cached_k (p, d), cached_v (p, d) -> out (i, d)",
+    trials=(
+        _lengths("three new tokens after five", 93, 3, 5, 7),
+        _lengths("more new tokens than cached ones", 103, 5, 2, 3),
+    ),
+    shared=(*CAUSAL, *MASK, *ATTENTION),
+    mistakes=(
+        Mistake(
+            "aligned-first",
+            f"{_TRI} -> np.tri(n_queries, n_keys, dtype=bool)",
+            "the mask counts the new tokens from 0: query n comes after the p cached tokens, and sees up to key n + p.",
+        ),
+        Mistake(
+            "not-causal",
+            f"{_FILL} -> scores",
+            "new tokens see later ones: a query attends to everything cached and to the new tokens up to itself.",
+        ),
+        Mistake(
+            "own-position-excluded",
+            f"{_TRI} -> np.tri(n_queries, n_keys, n_keys - n_queries - 1, dtype=bool)",
+            "a new token does not see itself: its own key and value belong to what it attends to.",
+        ),
+        Mistake(
+            "cache-alone",
+            (f"{_KEYS} -> cached_k", f"{_VALUES} -> cached_v", f"{_FILL} -> scores"),
+            "the new keys and values are not used: append them to the cached ones before you attend.",
+            also=((f"{_KEYS} -> cached_k", f"{_VALUES} -> cached_v"),),
+        ),
+        Mistake(
+            "new-alone",
+            (f"{_KEYS} -> k", f"{_VALUES} -> v"),
+            "what is cached is not used: the new keys and values are appended to it.",
+            also=((f"{_KEYS} -> k", f"{_VALUES} -> v", f"{_FILL} -> scores"),),
+        ),
+        Mistake(
+            "new-before-cached",
+            (f"{_KEYS} -> np.concatenate([k, cached_k])", f"{_VALUES} -> np.concatenate([v, cached_v])"),
+            "the new keys stand before the cached ones: they come after them, and the mask counts on that order.",
+        ),
+        Mistake(
+            "orders-differ",
+            f"{_KEYS} -> np.concatenate([k, cached_k])",
+            "keys and values are joined in different orders: cached first in both.",
+            also=(f"{_VALUES} -> np.concatenate([v, cached_v])",),
+        ),
+        Mistake(
+            "values-not-joined",
+            f"{_VALUES} -> v",
+            "the cached values are not used: join them with the new ones, as the keys are.",
+        ),
+        Mistake(
+            "keys-not-joined",
+            f"{_KEYS} -> k",
+            "the cached keys are not used: join them with the new ones, as the values are.",
+        ),
+        Mistake(
+            "joined-along-channels",
+            (
+                f"{_KEYS} -> np.concatenate([cached_k, k], axis=-1)",
+                f"{_VALUES} -> np.concatenate([cached_v, v], axis=-1)",
+            ),
+            "keys are joined along the channels: join them along the tokens, axis=0.",
+        ),
+        Mistake(
+            "last-only",
+            "return out -> return out[-1]",
+            "this is the newest token's output alone: each new token has one.",
+            also=("return out -> return out[-1:]",),
+        ),
+        Mistake(
+            "softmax-each",
+            _apart,
+            "cached and new tokens have a softmax each: the weights of all keys together sum to 1, so join them first.",
+            also=(
+                lambda *inputs: _apart(*inputs, causal=False),
+                lambda *inputs: _apart(*inputs) / 2,
+                lambda *inputs: _apart(*inputs, causal=False) / 2,
+            ),
+        ),
+        Mistake("weights-too", "return out -> return out, weights", "you return the weights too: return out alone."),
+        Mistake(
+            "weights-alone",
+            "return out -> return weights",
+            "these are the weights: return out, weights times the values.",
+        ),
+    ),
+)
+
+# ---- bytes of a cache
+
+_GIB = 2**30
+
+cache_bytes = Numbers(
+    "cache_bytes",
+    right={"ours": 128 * 2**10, "large": 20 * _GIB, "grouped": 5 * _GIB // 2},
+    mistakes={
+        "ours": {
+            64 * 2**10: "that is keys or values alone: the cache holds both.",
+            32 * 2**10: "that counts numbers: each takes four bytes.",
+            512 * 2**10: "that has a head's channels four times too often: 4 heads of 32 channels are 128 in all.",
+        },
+        "large": {
+            10 * _GIB: "that is keys or values alone: the cache holds both.",
+            40 * _GIB: "16 bits are two bytes.",
+        },
+        "grouped": {
+            20 * _GIB: "keys and values have 8 heads here: only the queries keep their 64.",
+            5 * _GIB: "16 bits are two bytes.",
+            5 * _GIB // 4: "that is keys or values alone: the cache holds both.",
+        },
+    },
+)
+
+EXERCISES = listed(next_token_loss, top_p, cached_attention)
