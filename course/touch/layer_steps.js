@@ -40,7 +40,8 @@ function follow() {
     if (n === state.step) line.setAttribute("aria-current", "step");
     else line.removeAttribute("aria-current");
   });
-  part("status").textContent = `Line ${state.step + 1} of ${lines.length}. ${step.means.replace("{token}", `‘${data.tokens[state.token]}’`)}`;
+  const means = step.means.replace("{token}", "‘" + data.tokens[state.token] + "’");
+  part("status").textContent = `Line ${state.step + 1} of ${lines.length}. ${means}`;
   part("picture").replaceChildren(
     ...step.reads.map(([name, rows]) => drawArray(name, rows, false)),
     ...step.makes.map((name) => drawArray(name, "own", true)));

@@ -10,6 +10,8 @@ from typing import Any
 
 __all__ = ["inline_data", "inline_source"]
 
+TEXTS = r"([\"'`])(?:\\.|(?!\2).)*\2"  # of a script or style: what stands in them stays as it is
+
 
 def inline_data(data: Any) -> str:
     """JSON that may stand in a script: no text in it can end the script or begin an element.
@@ -23,12 +25,15 @@ def inline_data(data: Any) -> str:
 
 @cache
 def inline_source(package: str, name: str) -> str:
-    """A script or style of a package without its comments and indentation. Comments stand on lines of their own there.
+    """A script or style of a package without its comments and needless blanks.
+
+    Comments stand on lines of their own there, statements end in semicolons, and no template stands in another.
 
     Args:
         package: its dotted name.  name: of the file in its folder.
     """
     source = resources.files(package).joinpath(name).read_text(encoding="utf-8")
-    source = re.sub(r"^\s*/\*.*?\*/\s*?$", "", source, flags=re.MULTILINE | re.DOTALL)
-    lines = (line.strip() for line in source.splitlines())
-    return "".join(f"{line}\n" for line in lines if line and not line.startswith("//"))
+    source = re.sub(r"^\s*(/\*.*?\*/|//[^\n]*)\s*?$", "", source, flags=re.MULTILINE | re.DOTALL)
+    blanks = r"\s*([{};,])\s*|(:)\s+" if name.endswith(".css") else r"\s*([{}()\[\];,?:=<>|&*])\s*"
+    squeezed = re.sub(rf"({TEXTS})|{blanks}", lambda found: found[found.lastindex or 0], source, flags=re.DOTALL)
+    return squeezed.strip() + "\n"

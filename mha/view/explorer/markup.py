@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import html
-import json
-import re
 from collections import Counter
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -17,6 +13,7 @@ from numpy.typing import NDArray
 
 from mha.view.explorer import codec
 from mha.view.explorer.labelled_maps import LabelledMaps
+from mha.view.inline import inline_data, inline_source
 
 __all__ = ["SCRIPTS", "WITH_CHANNELS", "Opening", "fragment_part", "page_fragment", "token_label"]
 
@@ -25,7 +22,6 @@ SCRIPTS = (
     *("state.js", "explorer.js"),
 )
 WITH_CHANNELS = (*SCRIPTS[:-1], "channels.js", SCRIPTS[-1])
-TEXTS = r"([\"'`])(?:\\.|(?!\2).)*\2"  # of a script or style: what stands in them stays as it is
 LABELS = {
     "self": "self-attention",
     "encoder": "encoder self-attention",
@@ -73,9 +69,11 @@ def page_fragment(
     """
     kinds = [[_kind_data(one, special_tokens) for one in maps] for _, maps in readings]
     data = {"picks": opening.picks, "focus": opening.focus, "kinds": kinds[0], "names": [name for name, _ in readings]}
-    payload = _json(data)
-    more = [_json(one) for one in kinds[1:]]
-    channels = [_json([_channels(one) for one in maps]) for _, maps in readings if with_channels and maps[0].vectors]
+    payload = inline_data(data)
+    more = [inline_data(one) for one in kinds[1:]]
+    channels = [
+        inline_data([_channels(one) for one in maps]) for _, maps in readings if with_channels and maps[0].vectors
+    ]
     key = hashlib.sha256(payload.encode()).hexdigest()[:10]
     title = opening.title or "Attention explorer"
     return (
@@ -84,25 +82,15 @@ def page_fragment(
         + (f'<p class="mx-title">{html.escape(title)}</p>' if opening.title else "")
         + f'<div class="mx-static">{_first_state(readings[0][1][0], opening, kinds[0][0])}</div>'
         + f'<script>(function(){{"use strict";const key="{key}",data={payload};\n'
-        + f"const more={_json(more)},channelTexts={_json(channels)};\n"
+        + f"const more={inline_data(more)},channelTexts={inline_data(channels)};\n"
         + "".join(fragment_part(name) for name in (WITH_CHANNELS if channels else SCRIPTS))
         + "})();</script></div>"
     )
 
 
-def _json(data: Any) -> str:
-    text = json.dumps(data, separators=(",", ":"), default=int)
-    return text.replace("<", "\\u003c").replace("&", "\\u0026")
-
-
-@cache
 def fragment_part(name: str) -> str:
-    """A file of this folder without its comments, which stand on lines of their own there, and needless blanks."""
-    text = resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
-    text = re.sub(r"^\s*(/\*.*?\*/|//[^\n]*)\s*?$", "", text, flags=re.MULTILINE | re.DOTALL)
-    blanks = r"\s*([{};,])\s*|(:)\s+" if name.endswith(".css") else r"\s*([{}()\[\];,?:=<>|&*])\s*"
-    squeezed = re.sub(rf"({TEXTS})|{blanks}", lambda found: found[found.lastindex or 0], text, flags=re.DOTALL)
-    return squeezed.strip() + "\n"
+    """A style or script of this folder as the page has it."""
+    return inline_source("mha.view.explorer", name)
 
 
 def _kind_data(maps: LabelledMaps, special_tokens: frozenset[str]) -> dict[str, Any]:
