@@ -3,7 +3,7 @@ const LINES = 290;
 let lastWidth = 0;
 
 // Sizes follow the width of the output, not of the window: a notebook's cell is narrower. The lines stand beside the map
-// where both fit, and below it where they do not.
+// where both fit, and below it where they do not; a difference needs room for its signs.
 function layout() {
   const width = body.clientWidth;
   if (!width) return;
@@ -12,7 +12,7 @@ function layout() {
   const wide = width >= 600;
   const both = panels.length > 1;
   const labels = both && wide ? 62 : wide ? 92 : 76;
-  const beside = !both && (width - labels - LINES) / columns >= 17;
+  const beside = !both && (width - labels - LINES) / columns >= (views[0].signed ? 22 : 17);
   const share = both && wide ? (width - 20) / 2 : width - (beside ? LINES : 0);
   const least = beside ? 17 : both && wide ? 11 : 24;
   const size = Math.min(Math.max(Math.floor((share - labels - 4) / columns), least), 32);

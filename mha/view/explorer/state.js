@@ -1,4 +1,5 @@
-// A link holds a state as words and numbers behind "#": explorer=1&layer=3&head=1&…; the first is the place on the page.
+// A link holds a state as words and numbers behind "#": explorer-1_layer-3_head-1…; the first is the place on the page.
+// No other signs: themes look for an element by what stands there, and these can be a name.
 const place = () => [...document.querySelectorAll(".mha-explorer")].indexOf(root) + 1;
 
 function fragmentOf(state) {
@@ -11,12 +12,12 @@ function fragmentOf(state) {
   };
   const optional = ["sentence", "attention", "difference", "added", "hide", "why"];
   const kept = Object.entries(parts).filter(([key, value]) => Number.isInteger(value) && (value || !optional.includes(key)));
-  return "#" + kept.map(([key, value]) => `${key}=${value}`).join("&");
+  return "#" + kept.map((part) => part.join("-")).join("_");
 }
 
 // What a link says, or null if it is none of ours. What it says beyond the maps' bounds ends at their edge.
 function stateOf(fragment, kindsOf) {
-  const given = new URLSearchParams(fragment.slice(1));
+  const given = new Map(fragment.slice(1).split("_").map((part) => part.split("-")));
   const number = (name) => (/^\d{1,6}$/.test(given.get(name)) ? Number(given.get(name)) : null);
   if (number("explorer") !== place()) return null;
   const reading = within(number("sentence") || 0, data.names.length);
