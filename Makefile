@@ -11,7 +11,7 @@ HTML := _build/html
 # One thread a process: two chapters at once with two threads each slow one another.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help book html test execute check shake serve lint links binder lock clean environment test-environment
+.PHONY: help book html pdf test execute check shake serve lint links binder lock clean environment test-environment
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,9 @@ check: test-environment ## the rules for chapters, without running them
 
 shake: test-environment ## chapters as on other processors: names cells that do not bear it (CHAPTERS=..., SEEDS="1 2 3")
 	@$(RUN) -m tools.shake $(CHAPTERS) --seeds $(SEEDS) --jobs $(JOBS)
+
+pdf: test-environment html ## one PDF of the book, with contents and page numbers
+	@$(RUN) -m tools.pdf
 
 serve: ## show the built book on this machine (PORT=8000)
 	@$(RUN) -m http.server --bind 127.0.0.1 --directory $(HTML) $(PORT)
