@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from course.checks.diagnosis import Exercise, Mistake, Trial, listed
 from course.checks.inputs import LARGE_RTOL, numbers
+from course.checks.numeric import Numbers
 from course.checks.shared import CROSS_ENTROPY
 
-__all__ = ["EXERCISES", "mask_tokens", "masked_loss", "mean_pooling"]
+__all__ = ["EXERCISES", "mask_tokens", "masked_loss", "mean_pooling", "predicted_counts"]
 
 Array = NDArray[Any]
 
@@ -509,6 +510,37 @@ mean_pooling = Exercise(
             also=(f"{_MEAN} -> real",),
         ),
     ),
+)
+
+# ---- what is predicted
+
+_TOKENS = 32 * 512
+
+predicted_counts = Numbers(
+    "predicted_counts",
+    right={
+        "predicted": 0.15 * _TOKENS,
+        "masked": 0.12 * _TOKENS,
+        "random": 0.015 * _TOKENS,
+        "true": 0.015 * _TOKENS,
+        "causal": 32 * 511,
+    },
+    mistakes={
+        "predicted": {
+            _TOKENS: "that is all of them: only the chosen 15 % get a loss.",
+            0.12 * _TOKENS: "that is those that are masked: the random and the true ones are predicted too.",
+        },
+        "masked": {
+            0.15 * _TOKENS: "that is all chosen ones: 80 % of them become the mask.",
+            0.8 * _TOKENS: "that is 80 % of all tokens: take 80 % of the chosen ones.",
+        },
+        "random": {0.1 * _TOKENS: "that is 10 % of all tokens: take 10 % of the chosen ones."},
+        "true": {0.1 * _TOKENS: "that is 10 % of all tokens: take 10 % of the chosen ones."},
+        "causal": {
+            _TOKENS: "the first token of a sequence has none before it: 511 of 512 are predicted.",
+            0.15 * _TOKENS: "a causal model predicts at every position, not at chosen ones.",
+        },
+    },
 )
 
 EXERCISES = listed(mask_tokens, masked_loss, mean_pooling)

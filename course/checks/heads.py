@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from course.checks.diagnosis import Exercise, Mistake, Trial, listed
 from course.checks.inputs import numbers
+from course.checks.numeric import Numbers
 from course.checks.shared import ATTENTION, CAUSAL, MASK, largest, total
 
-__all__ = ["EXERCISES", "causal_multi_head", "merge_heads", "multi_head_attention", "split_heads"]
+__all__ = ["EXERCISES", "causal_multi_head", "layer_sizes", "merge_heads", "multi_head_attention", "split_heads"]
 
 Array = NDArray[Any]
 
@@ -604,6 +605,36 @@ causal_multi_head = Exercise(
             "the triangle lies over the heads: it lies over queries and keys, the last two axes of the scores.",
         ),
     ),
+)
+
+# ---- sizes of a layer
+
+_MATRIX, _MAP = 512**2, 1024**2
+
+layer_sizes = Numbers(
+    "layer_sizes",
+    right={"parameters_8": 4 * _MATRIX, "parameters_16": 4 * _MATRIX, "weights_8": 8 * _MAP, "weights_16": 16 * _MAP},
+    mistakes={
+        _MATRIX: "that is one matrix: the layer has four, w_q, w_k, w_v and w_o.",
+        3 * _MATRIX: "that is three matrices: w_o, which mixes the heads, is the fourth.",
+        4 * 512: "that counts one row of each matrix: each is 512 by 512.",
+        "parameters_8": {
+            32 * _MATRIX: "each head's maps have 512 / 8 channels: eight of them together are one 512 by 512 matrix.",
+        },
+        "parameters_16": {
+            8 * _MATRIX: "more heads do not add parameters: each has half as many channels.",
+            64 * _MATRIX: "each head's maps have 512 / 16 channels: together they are one 512 by 512 matrix.",
+        },
+        "weights_8": {
+            _MAP: "that is one head's: each head has a weight for every query and key.",
+            8 * 1024: "each query has a weight for every key: 1024 times 1024 in each head.",
+        },
+        "weights_16": {
+            _MAP: "that is one head's: each head has a weight for every query and key.",
+            8 * _MAP: "that is what 8 heads compute: each head has a map of its own.",
+            16 * 1024: "each query has a weight for every key: 1024 times 1024 in each head.",
+        },
+    },
 )
 
 EXERCISES = listed(split_heads, merge_heads, multi_head_attention, causal_multi_head)

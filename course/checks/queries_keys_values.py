@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from course.checks.diagnosis import Exercise, Mistake, Trial, listed
+from course.checks.diagnosis import Exercise, Feedback, Mistake, Trial, listed
 from course.checks.inputs import numbers, qkv
+from course.checks.numeric import Numbers
 from course.checks.shared import ATTENTION, CAUSAL, MASK, OUTPUTS, SOFTMAX, largest, total
 
-__all__ = ["EXERCISES", "causal_weights", "cross_attention", "lookup", "padded_weights", "self_attention"]
+__all__ = ["EXERCISES", "causal_weights", "cross_attention", "lookup", "padded_weights", "pointing", "self_attention"]
 
 Array = NDArray[Any]
 
@@ -474,5 +475,34 @@ cross_attention = Exercise(
     ),
     remark=_follows,
 )
+
+# ---- two maps by hand
+
+_POINTING = Numbers(
+    "pointing",
+    right={"s_11": 0, "s_12": 9, "s_21": 0, "s_22": 0},
+    mistakes={
+        "s_12": {
+            0: "token 1 does not point at token 2: x_1 W_Q and x_2 W_K must both differ from 0.",
+            6: "that is a sum: the score is the product of x_1 W_Q and x_2 W_K.",
+            3: "the score is the product of x_1 W_Q and x_2 W_K: 3 times 3.",
+        },
+        "s_11": {9: "token 1 points at itself: W_K must not hear token 1."},
+        "s_22": {9: "token 2 points at itself: W_Q must not hear token 2."},
+        "s_21": {9: "token 2 points at token 1: W_Q must hear token 1 alone, W_K token 2 alone."},
+    },
+)
+
+
+def pointing(w_q: Any, w_k: Any) -> Feedback:
+    """Check two (2, 1) maps by the four scores that they give to x_1 = (1, 0) and x_2 = (0, 1)."""
+    if w_q is ... or w_k is ...:
+        return _POINTING(..., ..., ..., ...)
+    maps = [np.asarray(w, dtype=float) for w in (w_q, w_k)]
+    if any(w.shape != (2, 1) for w in maps):
+        shapes = " and ".join(str(w.shape) for w in maps)
+        return Feedback(False, "shape", f"w_q and w_k should each be (2, 1), got {shapes}: [[3.0], [0.0]] is (2, 1).")
+    return _POINTING(*(maps[0] @ maps[1].T).ravel())
+
 
 EXERCISES = listed(lookup, causal_weights, padded_weights, self_attention, cross_attention)
