@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import subprocess
 import sys
@@ -18,18 +19,19 @@ ROW = re.compile(r"^\| \[[^]]+\]\(\.\./(chapters/[\w/]+)\.ipynb\) \| [^|]+ \| ([
 SUBMISSIONS = {
     "ada": """
 import numpy as np
-def softmax(scores):
+def my_softmax(scores):
     e = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1, keepdims=True)
 """,
     "bob": """
 import numpy as np
-def softmax(scores):
+def my_softmax(scores):
     e = np.exp(scores)
     return e / e.sum(axis=-1, keepdims=True)
-def attention(q, k, v):
-    return None
 """,
+    "cleo": "def my_softmax(scores: return scores",
+    "dan": "import sys; sys.exit()",
+    "eve": "def my_attention(q, k, v): return v",
 }
 
 
@@ -49,23 +51,18 @@ def test_every_chapter_has_a_row_with_the_minutes_of_its_exercises():
     assert [sum(minutes[chapter]) for chapter in chapters] == [int(total) for _, _, total in ROW.findall(TEACHING)]
 
 
-def test_the_snippet_grades_submissions(tmp_path: Path):
-    (tmp_path / "submissions").mkdir()
+def test_the_command_grades_submissions(tmp_path: Path):
     for name, source in SUBMISSIONS.items():
-        (tmp_path / "submissions" / f"{name}.py").write_text(source, encoding="utf-8")
-    (snippet,) = re.findall(r"```python\n(.*?)```", TEACHING, re.DOTALL)
-    run = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{snippet}"
-    done = subprocess.run([sys.executable, "-c", run], cwd=tmp_path, check=True, capture_output=True, text=True)
-    grades = [line.split(",") for line in done.stdout.splitlines()]
-    assert [row[:3] for row in grades] == [
-        ["ada", "softmax", "1"],
-        ["ada", "attention", "0"],
-        ["bob", "softmax", "0"],
-        ["bob", "attention", "0"],
-    ]
-    assert grades[0][3] == "correct"
-    assert grades[1][3] == grades[3][3] == "unfinished"
-    assert grades[2][3] not in ("correct", "unfinished", "different")
+        (tmp_path / f"{name}.py").write_text(source, encoding="utf-8")
+    (command,) = re.findall(r"```\n\S*python (-m tools\.grade \S+) submissions/", TEACHING)
+    run = [sys.executable, *command.split(), str(tmp_path)]
+    done = subprocess.run(run, cwd=ROOT, check=True, capture_output=True, text=True)
+    grades = {row["answer"]: (row["right"], row["diagnosis"]) for row in csv.DictReader(done.stdout.splitlines())}
+    assert list(grades) == sorted(SUBMISSIONS)
+    assert grades["ada"] == ("1", "correct")
+    assert grades["bob"] == ("0", "overflows")
+    assert grades["eve"] == ("0", "unfinished")
+    assert all(right == "0" for name, (right, _) in grades.items() if name != "ada")
 
 
 @pytest.mark.parametrize(

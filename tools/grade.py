@@ -1,8 +1,9 @@
 """Run a check on every answer in a folder: `python -m tools.grade attention.softmax submissions/`.
 
 An answer is a Python file that defines the function, by the name in the chapter (`my_softmax`), the check's (`softmax`)
-or as its last one. One line of CSV an answer: its name, 1 or 0, the diagnosis, and the message that the check gives in
-the notebook. Answers run with your rights: use an account or a container with nothing to lose.
+or, where no name begins with my_, as its last one. One line of CSV an answer: its name, 1 or 0, the diagnosis, and the
+message that the check gives in the notebook. Answers run with your rights: use an account or a container with nothing
+to lose.
 """
 
 from __future__ import annotations
@@ -59,8 +60,10 @@ def judge(check: Exercise, path: Path) -> Feedback:
 
 
 def _function(names: dict[str, Any], name: str) -> Callable[..., Any] | None:
-    last = next((x for x in reversed(list(names.values())) if isinstance(x, FunctionType)), None)
-    return names.get(f"my_{name}", names.get(name, last))
+    functions = {key: x for key, x in names.items() if isinstance(x, FunctionType)}
+    as_in_the_chapter = any(key.startswith("my_") for key in functions)
+    last = None if as_in_the_chapter or not functions else list(functions.values())[-1]
+    return functions.get(f"my_{name}", functions.get(name, last))
 
 
 @contextmanager
