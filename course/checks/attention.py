@@ -60,6 +60,18 @@ softmax = Exercise(
             "axis=-1.",
         ),
         Mistake(
+            "rows-of-a-matrix",
+            "axis=-1 -> axis=tuple(range(1, scores.ndim))",
+            "a matrix is weighed right, more axes are not: a loop over the first axis meets whole matrices there. "
+            "Use axis=-1 in place of the loop.",
+            also=(
+                (
+                    "- largest(scores, axis=-1) ->",
+                    "exponentials, axis=-1 -> exponentials, axis=tuple(range(1, scores.ndim))",
+                ),
+            ),
+        ),
+        Mistake(
             "clipped",
             "scores - largest(scores, axis=-1) -> np.clip(scores, -500.0, 500.0)",
             "the scores are cut off, so that those beyond the limit get equal weights: "
@@ -257,7 +269,23 @@ contribution = Exercise(
             "take the lengths before the sum.",
             also=(f"{_LENGTH} -> np.linalg.norm(weights @ v, axis=-1, keepdims=True)",),
         ),
-        Mistake("output", f"{_LENGTH} -> weights @ v", "this is the output, in which the keys are already summed."),
+        Mistake(
+            "output",
+            f"{_LENGTH} -> weights @ v",
+            "this is the output, in which the keys are already summed: take the lengths before the sum.",
+            also=(f"{_LENGTH} -> np.abs(weights @ v)",),
+        ),
+        Mistake(
+            "lengths-of-weights",
+            f"{_LENGTH} -> np.linalg.norm(weights, axis=-1, keepdims=True) * {_LENGTHS}",
+            "the length is taken of the rows of weights too: each weight enters as it is, times the length of v[j].",
+        ),
+        Mistake("added", f"{_LENGTH} -> weights + {_LENGTHS}", "weights and lengths are added: multiply them."),
+        Mistake(
+            "axis-too-many",
+            f"{_LENGTH} -> weights[:, :, None] * {_LENGTHS}",
+            "an axis is added that the lengths (j,) do not need: weights * lengths is (i, j) already.",
+        ),
         Mistake(
             "over-keys",
             "sum(axis=-1) -> sum(axis=1)",
@@ -440,6 +468,12 @@ kernel_weights = Exercise(
             ),
         ),
         Mistake(
+            "squared-twice",
+            _scored("-((squares / bandwidth) ** 2) / 2")[0],
+            "the squared distance is squared again: |x - p|² / (2 bandwidth²) has each square once.",
+            also=_scored("-(squares**2) / (2 * bandwidth**2)"),
+        ),
+        Mistake(
             "no-two",
             _scored("-squares / bandwidth**2")[0],
             "the 2 is missing: divide by 2 · bandwidth².",
@@ -574,7 +608,11 @@ kernel_weights = Exercise(
             "dot-product-sign",
             _scored(f"(-2 * {_DOT} - {_SIZE}) / (2 * bandwidth**2)")[0],
             "a sign is wrong: the distance is between x and p, x - p, and its square is |x|² - 2 x·p + |p|².",
-            also=_scored(f"(2 * {_DOT} + {_SIZE}) / (2 * bandwidth**2)"),
+            also=_scored(
+                f"(2 * {_DOT} + {_SIZE}) / (2 * bandwidth**2)",
+                f"-{_DOT} / (2 * bandwidth**2)",
+                f"-{_DOT} / bandwidth**2",
+            ),
         ),
         Mistake(
             "transposed",

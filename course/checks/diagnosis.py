@@ -230,12 +230,15 @@ class Exercise:
         """The mistake, or the two or three together, that give this answer on every trial."""
         partly: list[tuple[int, Wrong]] = []
         rightly: list[Wrong] = []
-        for group in (self.table, self.pairs(answers[0])):
+        raises = any(answer.error for answer in answers)  # many mistakes raise alike, and the likeliest is to be found
+        for group in (self.table, self.pairs()):
             fitting = []
             for wrong in group:
                 n_fits = self._n_fitting(wrong, answers)
                 if n_fits == len(answers):
                     fitting.append(wrong)
+                    if not raises:
+                        break
                 elif any(not self._is_right(n, answers[n]) for n in range(n_fits)):
                     partly.append((n_fits, wrong))
                 elif n_fits:
@@ -247,7 +250,17 @@ class Exercise:
             *(three for _, part in partly[:MOST_EXTENDED] for three in self._extended(part, self.table)),
             *(three for part in rightly[:MOST_STYLED] for three in self._extended(part, ())),
         )
-        return next((self._told([w], answers) for w in threes if self._n_fitting(w, answers) == len(answers)), None)
+        all_three = next((w for w in threes if self._n_fitting(w, answers) == len(answers)), None)
+        return self._told([all_three], answers) if all_three else self._recognised_in_part(partly, answers)
+
+    def _recognised_in_part(self, partly: list[tuple[int, Wrong]], answers: list[Answer]) -> NotRight | None:
+        """A mistake that fits up to a trial where more is wrong, if it came after right ones or the rest is NaN."""
+        first = next(n for n, answer in enumerate(answers) if not self._is_right(n, answer))
+        for n, wrong in partly:
+            if not self._is_right(n, answers[n]) and (first > 0 or all(map(_is_broken, answers[n:]))):
+                told = self._told([wrong], answers).feedback
+                return NotRight(told.diagnosis, f"{told.message} More is wrong on {self.trials[n].label}.")
+        return None
 
     def _n_fitting(self, wrong: Wrong, answers: list[Answer]) -> int:
         """On how many of the first trials it gives what the learner's function gave."""
@@ -331,8 +344,9 @@ class Exercise:
                     needed = mistake.key in own and n == 0
                     if needed and wrong is None:
                         raise ValueError(f"{self.name}: {edit!r} of {mistake.key} finds nothing to replace")
-                    if wrong and self._comes_out_right(wrong):
-                        styles.append(Wrong((), wrong.fn, wrong.spans))
+                    if wrong and not needed and self._comes_out_right(wrong):
+                        if n == 0:
+                            styles.append(Wrong((), wrong.fn, wrong.spans))
                     elif wrong and (needed or self._is_new(wrong, kept)):
                         kept.append(wrong)
                     elif wrong:
@@ -360,14 +374,10 @@ class Exercise:
     def _paired(self) -> dict[tuple[Span, ...], Wrong]:
         return {}
 
-    def pairs(self, answer: Answer | None = None) -> Iterator[Wrong]:
-        """Every two that go together. A matter of style shows on extreme trials alone, so it leaves the answer to the
-        first trial, if there is one, to the mistake beside it.
-        """
-        trial = self.trials[0]
-        fitting = {id(w) for w in self.table if answer is None or _agree(answer, w.on(0, trial), trial.single_rtol)}
-        styled = product((w for w in self.table if id(w) in fitting), self._styles)
-        for one, other in chain(styled, combinations(self.table, 2), product(self.table, self._twins)):
+    def pairs(self) -> Iterator[Wrong]:
+        """Every two that go together; a matter of style first, for it is no mistake of its own."""
+        couples = (product(self.table, self._styles), combinations(self.table, 2), product(self.table, self._twins))
+        for one, other in chain(*couples):
             if (one.first or other.first) and (pair := self._together(one, other)):
                 yield pair
 
@@ -410,6 +420,11 @@ def _agree(one: Answer, other: Answer, rtol: float) -> bool:
     return len(one.arrays) == len(other.arrays) and all(
         close(x, y, rtol) for x, y in zip(one.arrays, other.arrays, strict=True)
     )
+
+
+def _is_broken(answer: Answer) -> bool:
+    """Whether an answer tells nothing, for an error or NaN took its place."""
+    return answer.error is not None or not all(np.isfinite(x).all() for x in answer.arrays)
 
 
 def _callable(fn: object) -> Function:

@@ -377,6 +377,17 @@ TRANSLATIONS: tuple[tuple[str, Callable[[Scene, re.Match[str]], Told | None]], .
         r"shape '\[([\d, -]*)\]' is invalid for input of size",
         _fixed("reshape", "the product of the axes must be equal."),
     ),
+    (r"view\(\) takes from", _fixed("not-a-tensor", "NumPy's view does not change the shape: write x.reshape(…).")),
+    (
+        r"does not result in an equal division",
+        _fixed(
+            "unequal-parts", "the axis cannot be cut into so many equal parts: is another axis meant, as in axis=-1?"
+        ),
+    ),
+    (
+        r"cannot select an axis to squeeze",
+        _fixed("squeeze", "squeeze drops axes of length 1 only: reshape joins two axes."),
+    ),
     (
         r"view size is not compatible",
         _fixed("reshape", "after a transpose use .reshape, or .contiguous() before .view."),

@@ -141,6 +141,17 @@ split_heads = Exercise(
             also=("return heads -> return heads[:, 0]", "return heads -> return heads[:, :1]"),
         ),
         Mistake(
+            "heads-before-batch",
+            "heads = cut.swapaxes(1, 2) -> heads = x.reshape(n_heads, b, i, -1)",
+            "a reshape to (h, b, i, d) mixes everything: reshape to (b, i, h, d), then swap the axes i and h.",
+        ),
+        Mistake(
+            "flat-heads",
+            "heads = cut.swapaxes(1, 2) -> heads = x.reshape(b, n_heads, -1)",
+            "each head is one long row: keep tokens and channels apart, (b, h, i, d).",
+            also=("heads = cut.swapaxes(1, 2) -> heads = x.reshape(b, n_heads, -1).swapaxes(1, 2)",),
+        ),
+        Mistake(
             "every-head-all",
             "return heads -> return np.stack([x] * n_heads, axis=1)",
             "each head gets the whole width: it gets its own h-th part of it.",
@@ -214,6 +225,9 @@ merge_heads = Exercise(
             "sum",
             "return merged -> return x.sum(axis=1)",
             "the heads are added up: lay them side by side, so that the width is h·d again.",
+        ),
+        Mistake(
+            "max", "return merged -> return x.max(axis=1)", "the largest of the heads is taken: lay them side by side."
         ),
         Mistake(
             "along-tokens",
@@ -323,6 +337,12 @@ def split_interleaved(x: Array, n_heads: int) -> Array:
     return np.moveaxis(x.reshape(*x.shape[:2], -1, n_heads), -1, 1)
 
 
+def split_overlapping(x: Array, n_heads: int) -> Array:
+    """Head n gets the channels n to n + d."""
+    d = x.shape[-1] // n_heads
+    return np.stack([x[..., n : n + d] for n in range(n_heads)], axis=1)
+
+
 def merge_interleaved(x: Array) -> Array:
     """Channel c of every head side by side, then channel c + 1 of every head."""
     return np.moveaxis(x, 1, -1).reshape(len(x), x.shape[2], -1)
@@ -349,6 +369,7 @@ LAYER = (
         "the scores are divided by √d_model: each is a dot product of one head's channels, so divide by √head_dim.",
         also=(
             f"{_ROOT} -> x.shape[-1]",
+            f"{_ROOT} -> x.shape[-1] // n_heads",
             f"{_ROOT} -> np.sqrt(x.shape[-1] // n_heads)",
             f"{_ROOT} -> np.sqrt(x.shape[-1] / n_heads)",
         ),
@@ -401,6 +422,11 @@ LAYER = (
         "split -> split_interleaved",
         "head 0 takes every h-th channel: it takes the first d channels of q, k and v.",
         also=(("split -> split_interleaved", "merge -> merge_interleaved"),),
+    ),
+    Mistake(
+        "overlapping",
+        "split -> split_overlapping",
+        "head n takes the channels from n to n + d: it takes those from n·d to (n + 1)·d.",
     ),
     Mistake(
         "merge-interleaved",

@@ -308,7 +308,7 @@ SOFTMAX = (
         "small-number-added",
         f"{_SUM} -> ({_SUM} + 1e-3)",
         "a small number is added to the sum, and rows sum to less than 1: leave it out; the sum is never 0.",
-        also=(f"{_SUM} -> ({_SUM} + 1e-2)", f"{_SUM} -> ({_SUM} + 1e-4)", f"{_SUM} -> ({_SUM} + 1e-5)"),
+        also=tuple(f"{_SUM} -> ({_SUM} + {n})" for n in (1, 0.1, 1e-2, 1e-4, 1e-5)),
     ),
     Mistake(
         "nan-row",
@@ -320,7 +320,11 @@ SOFTMAX = (
         "guarded",
         f"exponentials / {_SUM} -> np.nan_to_num(exponentials / exponentials.sum(axis=-1, keepdims=True))",
         "NaN is turned into 0 where it should not arise.",
-        also=(f"{_SUM} -> (exponentials.sum(axis=-1, keepdims=True) + 1e-9)",),
+    ),
+    Mistake(
+        "guarded-sum",
+        f"{_SUM} -> (exponentials.sum(axis=-1, keepdims=True) + 1e-9)",
+        "a small number is added to the sum, which is never 0: leave it out.",
     ),
 )
 
@@ -414,11 +418,17 @@ MASK = (
         "zeroed-later",
         "weights = -> weights = allowed.any(axis=-1, keepdims=True) *",
         "the weights of a query that may attend to nothing are set to zero afterwards.",
-        also=(
-            "weights = -> weights = allowed *",
-            f"exponentials / {_SUM} -> "
-            "np.where(allowed.any(-1, keepdims=True), exponentials / total.__wrapped__(exponentials), 0.0)",
-        ),
+    ),
+    Mistake(
+        "forbidden-zeroed-later",
+        "weights = -> weights = allowed *",
+        "the weights of forbidden keys are set to zero afterwards.",
+    ),
+    Mistake(
+        "empty-rows-left-out",
+        f"exponentials / {_SUM} -> "
+        "np.where(allowed.any(-1, keepdims=True), exponentials / total.__wrapped__(exponentials), 0.0)",
+        "the weights of a query that may attend to nothing are left out.",
     ),
 )
 
@@ -445,6 +455,11 @@ CAUSAL = (
         f"{_TRI} -> np.tri(n_queries, n_keys, n_keys - n_queries - 1, dtype=bool)",
         "a query does not see its own position: the diagonal belongs to what is allowed.",
         also=((f"{_TRI} -> np.tri(n_queries, n_keys, n_keys - n_queries - 1, dtype=bool)", _BARE_SUM),),
+    ),
+    Mistake(
+        "diagonal-alone",
+        f"{_TRI} -> np.eye(n_queries, n_keys, n_keys - n_queries, dtype=bool)",
+        "a query sees its own position alone: it should see what comes before too, the lower triangle, np.tril.",
     ),
     Mistake(
         "one-too-far",
@@ -560,6 +575,12 @@ OUTPUTS = (
         "q @ k.T -> k @ k.T",
         "keys are compared with keys: the scores compare the queries with them, q @ k.T.",
         also=("q @ k.swapaxes(-1, -2) -> k @ k.swapaxes(-1, -2)",),
+    ),
+    Mistake(
+        "scores-elementwise",
+        "q @ k.T -> q * k",
+        "* multiplies entry by entry: the scores are dot products of every query with every key, q @ k.T.",
+        also=("q @ k.swapaxes(-1, -2) -> q * k",),
     ),
     Mistake(
         "distances",
