@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from types import SimpleNamespace
 
+import nbformat
 import pytest
 from docutils import nodes
 
 from book.ext.measured_book import card, heads, uses
 from tests.small_book import build, write_small_book
+from tools import cards
 
 
 def notebook(text, run_s=None):
@@ -78,8 +80,21 @@ def test_an_address_that_is_none_is_named(caplog, monkeypatch):
     assert config.html_baseurl == ""
 
 
+CARD = "> **This chapter.** x\n>\n> **Time**: 5 min to read, 1 min to run on two cores.\n>\n> More."
+
+
 def test_a_card_says_the_times_of_the_front_page():
-    made = notebook("> **This chapter.** x\n>\n> **Time**: 5 min to read, 1 min to run on two cores.", run_s=60)
+    made = notebook(CARD, run_s=60)
     assert card.problem(made) == ""
     made["metadata"]["mha"]["run_s"] = 30
-    assert "write '> **Time**: 5 min to read, under 1 min to run on two cores.'" in card.problem(made)
+    assert "counts '5 min to read, under 1 min to run on two cores.'" in card.problem(made)
+
+
+def test_a_card_is_corrected_in_place(tmp_path, monkeypatch):
+    path = tmp_path / "chapter.ipynb"
+    nbformat.write(nbformat.from_dict(notebook(CARD, run_s=130)), path)
+    monkeypatch.setattr(cards, "notebook_paths", lambda: [path])
+    monkeypatch.setattr(cards, "ROOT", tmp_path)
+    cards.main()
+    (cell,) = nbformat.read(path, as_version=4).cells
+    assert cell.source == CARD.replace("1 min to run", "3 min to run")

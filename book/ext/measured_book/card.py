@@ -25,7 +25,7 @@ def problem(notebook: dict[str, Any]) -> str:
     card, expected = TIMES.search(text), times(notebook)
     if card is None or card["said"] == expected:
         return ""
-    return f"the card says {card['said']!r}, the front page counts: write '> **Time**: {expected}'"
+    return f"the card says {card['said']!r}, the front page counts {expected!r}: python -m tools.cards writes it"
 
 
 def compare_times(app: Any, name: str, source: list[str]) -> None:
