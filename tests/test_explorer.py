@@ -127,6 +127,7 @@ def test_wrong_weights_are_named(weights, message):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
+        ({"kind": "cross"}, ValueError, "kind must be one of 'self', got 'cross'"),
         ({"layer": 2}, ValueError, r"layer \(2\) must be between 0 and 1"),
         ({"head": -1}, ValueError, r"head \(-1\) must be between 0 and 2"),
         ({"layer": True}, TypeError, "layer must be an integer, got True"),
@@ -596,6 +597,10 @@ def test_encoder_decoder_and_cross_attention_in_one_view(open_page):
         shown = read_maps(page.locator(".mha-explorer"))[0]
         assert (shown["rows"], shown["columns"]) == (rows, columns)
         assert shown["cells"] == np.rint(100 * kinds[kind][picks[kind]]).astype(int).tolist()
+    opened = open_page(explore(SOURCE, kinds, target_tokens=TARGET, kind="cross", head=1, focus=3), javascript=False)
+    assert opened.locator(".mx-map tbody td").count() == 4 * 6
+    opened = open_page(explore(SOURCE, kinds, target_tokens=TARGET, kind="cross", head=1, focus=3))
+    assert read_maps(opened.locator(".mha-explorer"))[0]["cells"] == np.rint(100 * kinds["cross"][0, 1]).tolist()
     page.locator(".mx-map tbody th").nth(1).click()
     assert "is looked at by" not in page.get_by_role("status").text_content()  # a target token is no key here
     page.locator(".mx-map thead th").nth(2).click()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from mha.validation import check_integer, check_texts
+from mha.validation import check_choice, check_integer, check_texts
 from mha.view.explorer.labelled_maps import LabelledMaps, Reading, read_maps, read_readings
 from mha.view.explorer.markup import Opening, page_fragment
 from mha.view.explorer.observed import ObservedLayer, observe_attention
@@ -52,6 +52,7 @@ def explore(
     weights: Any,
     *,
     target_tokens: Sequence[str] | None = None,
+    kind: str | None = None,
     layer: int = 0,
     head: int = 0,
     compare: tuple[int, int] | None = None,
@@ -76,6 +77,8 @@ def explore(
             before. In either case what `record_attention` or `observe_attention` yields will do.
         target_tokens: i strings, the queries of decoder and cross attention. Given with plain weights, these are the
             rows and tokens the columns.
+        kind: of an encoder-decoder model, "encoder", "decoder" or "cross": what is shown first; the first there is if
+            None.
         layer, head: what is shown first.  compare: (layer, head) of a second map beside it.
         focus: position of the query that is selected first; none if None.
         title: a line above the maps.
@@ -85,18 +88,19 @@ def explore(
         Explorer, displayed by Jupyter and by the book.
     Raises:
         ValueError: tokens and weights disagree; a weight outside [0, 1] or not finite; a row that sums to neither 1 nor
-            0; layer, head, compare or focus outside the maps; more than 128 tokens or a million weights.
+            0; no such kind; layer, head, compare or focus outside the maps; more than 128 tokens or a million weights.
         TypeError: tokens, title or special_tokens are no strings; weights are no numbers, or a mask; layer, head,
             compare or focus are no integers.
     """
     readings = [("", read_maps(tokens, weights, target_tokens))]
-    opening = _opening(readings[0][1], (layer, head), compare, focus, title)
+    opening = _opening(readings[0][1], kind, (layer, head), compare, focus, title)
     return _explorer(readings, opening, special_tokens, channels)
 
 
 def explore_readings(
     readings: Sequence[Reading],
     *,
+    kind: str | None = None,
     layer: int = 0,
     head: int = 0,
     compare: tuple[int, int] | None = None,
@@ -109,8 +113,8 @@ def explore_readings(
 
     Args:
         readings: what was read; the first is shown first, the others are unpacked when they are chosen.
-        layer, head, compare, focus, title, special_tokens, channels: as for `explore`; focus is a place in the first
-            sentence.
+        kind, layer, head, compare, focus, title, special_tokens, channels: as for `explore`; focus is a place in the
+            first sentence.
     Returns:
         Explorer.
     Raises:
@@ -118,26 +122,33 @@ def explore_readings(
         TypeError: as for `explore`; readings is no sequence of `Reading`.
     """
     read = read_readings(readings)
-    return _explorer(read, _opening(read[0][1], (layer, head), compare, focus, title), special_tokens, channels)
+    opening = _opening(read[0][1], kind, (layer, head), compare, focus, title)
+    return _explorer(read, opening, special_tokens, channels)
 
 
 def _opening(
     maps: tuple[LabelledMaps, ...],
+    kind: str | None,
     first: tuple[int, int],
     compare: tuple[int, int] | None,
     focus: int | None,
     title: str | None,
 ) -> Opening:
-    picks = [_check_pick(("layer", "head"), first, maps[0])]
+    kinds = [one.kind for one in maps]
+    if kind is not None:
+        check_choice("kind", kind, kinds)
+    number = 0 if kind is None else kinds.index(kind)
+    shown = maps[number]
+    picks = [_check_pick(("layer", "head"), first, shown)]
     if compare is not None:
         if not isinstance(compare, Sequence) or len(compare) != 2:
             raise TypeError(f"compare must be two integers, (layer, head), got {compare!r}")
-        picks.append(_check_pick(("compare[0]", "compare[1]"), compare, maps[0]))
+        picks.append(_check_pick(("compare[0]", "compare[1]"), compare, shown))
     if focus is not None:
-        focus = check_integer("focus", focus, at_least=0, at_most=len(maps[0].queries) - 1)
+        focus = check_integer("focus", focus, at_least=0, at_most=len(shown.queries) - 1)
     if title is not None:
         check_text("title", title)
-    return Opening(tuple(picks), focus, title)
+    return Opening(number, tuple(picks), focus, title)
 
 
 def _explorer(

@@ -8,7 +8,7 @@ const readings = [data.kinds.map(openKind)];
 const kindsOf = (number) => (readings[number] ||= JSON.parse(more[number - 1]).map(openKind));
 const kindNow = () => kindsOf(state.reading)[state.kind];
 const state = {
-  reading: 0, kind: 0, picks: data.picks, active: data.picks.length - 1, difference: false, added: false, hide: false,
+  reading: 0, kind: data.kind, picks: data.picks, active: data.picks.length - 1, difference: false, added: false, hide: false,
   pinned: null, hover: null, anchor: null, at: [1, 0], why: false,
 };
 if (data.focus !== null) state.pinned = {by: "row", row: data.focus, column: null};

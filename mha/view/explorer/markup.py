@@ -33,8 +33,9 @@ VISIBLE = {"\n": "⏎", "\t": "⇥", "\r": "␍", "\x7f": "␡"}
 
 @dataclass(frozen=True)
 class Opening:
-    """What the explorer shows first: picks of (layer, head), one or two; the position of a query; a title."""
+    """What the explorer shows first: the number of a kind; picks of (layer, head), one or two; a query; a title."""
 
+    kind: int
     picks: tuple[tuple[int, int], ...]
     focus: int | None
     title: str | None
@@ -68,7 +69,9 @@ def page_fragment(
     The first sentence is data of the script; the others, and the channels of each, are texts that it reads on demand.
     """
     kinds = [[_kind_data(one, special_tokens) for one in maps] for _, maps in readings]
-    data = {"picks": opening.picks, "focus": opening.focus, "kinds": kinds[0], "names": [name for name, _ in readings]}
+    names = [name for name, _ in readings]
+    opens = {"kind": opening.kind, "picks": opening.picks, "focus": opening.focus}
+    data = {**opens, "kinds": kinds[0], "names": names}
     payload = inline_data(data)
     more = [inline_data(one) for one in kinds[1:]]
     channels = [
@@ -80,7 +83,7 @@ def page_fragment(
         f'<div class="mha-explorer mx tex2jax_ignore mathjax_ignore" role="group" data-key="{key}" '
         f'aria-label="{html.escape(title)}"><style>{fragment_part("explorer.css")}</style>'
         + (f'<p class="mx-title">{html.escape(title)}</p>' if opening.title else "")
-        + f'<div class="mx-static">{_first_state(readings[0][1][0], opening, kinds[0][0])}</div>'
+        + f'<div class="mx-static">{_first_state(readings[0][1][opening.kind], opening, kinds[0][opening.kind])}</div>'
         + f'<script>(function(){{"use strict";const key="{key}",data={payload};\n'
         + f"const more={inline_data(more)},channelTexts={inline_data(channels)};\n"
         + "".join(fragment_part(name) for name in (WITH_CHANNELS if channels else SCRIPTS))
