@@ -130,7 +130,8 @@ def test_a_trial_has_a_different_length_for_each_axis_and_is_exact_in_float32(ex
         lengths = {length for x in arrays for length in x.shape}
         assert all(len(set(x.shape)) == x.ndim for x in arrays)
         primes = {2, 3, 5, 7, 11, 13}
-        assert lengths <= primes | {6, 10} | {1}  # twice a prime where channels come in pairs; 1 where an axis is kept
+        pairs, kept, draws = {6, 10}, {1}, {97}  # twice a prime where channels come in pairs; draws must be many
+        assert lengths <= primes | pairs | kept | draws
         for x in arrays:
             np.testing.assert_array_equal(x.astype(np.float32).astype(x.dtype), x)
 

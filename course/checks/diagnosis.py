@@ -38,6 +38,7 @@ An `Exercise` holds the right answer as a function of a few lines of plain NumPy
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -405,9 +406,7 @@ def listed(*exercises: Exercise) -> dict[str, Exercise]:
 def _answer(fn: Function, trial: Trial) -> Answer:
     """What a function of the tables gives; nothing that it returns is refused."""
     try:
-        returned = fn(
-            *({name: np.copy(x) if isinstance(x, np.ndarray) else x for name, x in trial.inputs.items()}).values()
-        )
+        returned = fn(*(copy.copy(x) for x in trial.inputs.values()))
     except Exception as error:
         return Answer(error=error)
     return Answer(tuple(np.asarray(x) for x in (returned if isinstance(returned, tuple) else (returned,))))

@@ -92,7 +92,8 @@ def _furthest_off(axes: Axes, got: Array, want: Array) -> Told:
         return "nan", f"holds NaN or infinity in {strange.sum()} of {got.size} places, first at {first}"
     distance = np.abs(np.nan_to_num(got.astype(np.float64) - want, nan=np.inf))
     at = tuple(int(n) for n in np.unravel_index(np.argmax(distance), distance.shape))
-    return "different", f"is furthest off at {list(at)}: {_apart(float(got[at]), float(want[at]))}"
+    where = f"furthest off at {list(at)}" if at else "wrong"
+    return "different", f"is {where}: {_apart(float(got[at]), float(want[at]))}"
 
 
 def _why(got: Array, want: Array) -> str:
