@@ -63,9 +63,9 @@ p_value = Exercise(
     _p_value,
     "x (n_x), y (n_y), orders (s, n) -> p",
     trials=(
-        _groups("groups of three and seven words", 315, 3, 7, 0.25),
-        _groups("groups of five and two words", 322, 5, 2, 0.5),
-        _groups("groups of two and three words, x below y", 330, 2, 3, -0.25),
+        _groups("three words against seven", 315, 3, 7, 0.25),
+        _groups("five against two", 322, 5, 2, 0.5),
+        _groups("two against three with x below y", 330, 2, 3, -0.25),
     ),
     mistakes=(
         Mistake(
@@ -263,8 +263,8 @@ interval = Exercise(
     _interval,
     "x (n_x, t), y (n_y, t), draws_x (s, n_x), draws_y (s, n_y) -> low, high",
     trials=(
-        _words("seven and five words in three sentences each", 341, 7, 5, 3, 0.5),
-        _words("five and eleven words in two sentences each", 351, 5, 11, 2, -0.25),
+        _words("seven words against five in three sentences each", 341, 7, 5, 3, 0.5),
+        _words("five against eleven in two", 351, 5, 11, 2, -0.25),
     ),
     mistakes=(
         Mistake(
@@ -472,7 +472,7 @@ holm = Exercise(
     "p (n) -> corrected (n)",
     trials=(
         Trial("seven tests", {"p": np.array([643, 101, 6411, 37, 779, 131, 2885]) / 32768}),
-        Trial("corrected values above 1, and a tie", {"p": np.array([600, 8, 700, 8, 260]) / 1024}),
+        Trial("a tie with values above 1", {"p": np.array([600, 8, 700, 8, 260]) / 1024}),
         Trial("eleven tests", {"p": np.array([40, 7, 900, 2, 41, 13, 60, 1, 350, 5, 9]) / 1024}),
     ),
     mistakes=(

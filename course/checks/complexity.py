@@ -276,15 +276,15 @@ cost = Exercise(
     "n_queries, n_keys, d_model, n_heads, item_bytes -> operations, weight_bytes",
     trials=(
         Trial(
-            "37 queries, 53 keys, five heads",
+            "37 queries on 53 keys",
             {"n_queries": 37, "n_keys": 53, "d_model": 60, "n_heads": 5, "item_bytes": 2},
         ),
         Trial(
-            "211 queries, 19 keys, three heads",
+            "211 queries on 19 keys",
             {"n_queries": 211, "n_keys": 19, "d_model": 84, "n_heads": 3, "item_bytes": 4},
         ),
         Trial(
-            "one query, 101 keys, seven heads",
+            "one query on 101 keys",
             {"n_queries": 1, "n_keys": 101, "d_model": 98, "n_heads": 7, "item_bytes": 8},
         ),
     ),

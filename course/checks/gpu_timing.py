@@ -115,7 +115,8 @@ times = Exercise(
     "device, rounds -> times (rounds), median",
     trials=(
         Trial(
-            "five calls, one of them disturbed", {"device": Device((9.0, 1.0, 3.0, 40.0, 2.5, 2.0, 7.0)), "rounds": 5}
+            "five calls with one of them disturbed",
+            {"device": Device((9.0, 1.0, 3.0, 40.0, 2.5, 2.0, 7.0)), "rounds": 5},
         ),
         Trial("six calls", {"device": Device((8.0, 2.0, 1.0, 1.5, 1.25, 3.0, 1.75, 6.0)), "rounds": 6}),
     ),
@@ -289,9 +290,9 @@ least_seconds = Exercise(
     _least_seconds,
     "flops (p), n_bytes (p), flops_per_s, bytes_per_s -> seconds (p), rate",
     trials=(
-        _parts("three parts, one of them limited by memory", [768.0, 40.0, 520.0], [48.0, 96.0, 56.0], 40.0, 7.0),
+        _parts("three parts with one limited by memory", [768.0, 40.0, 520.0], [48.0, 96.0, 56.0], 40.0, 7.0),
         _parts(
-            "five parts, one of them without arithmetic",
+            "five parts with one that has no arithmetic",
             [0.0, 900.0, 33.0, 610.0, 12.0],
             [175.0, 20.0, 155.0, 8.0, 31.0],
             90.0,
@@ -465,8 +466,8 @@ ratio = Exercise(
     _ratio,
     "a (r), b (r) -> ratio, low, high",
     trials=(
-        _turns("seven rounds, a slower than b", 363, 7, 1.5),
-        _turns("eleven rounds, a faster than b", 375, 11, 0.75),
+        _turns("seven rounds with a slower than b", 363, 7, 1.5),
+        _turns("eleven rounds with a faster than b", 375, 11, 0.75),
     ),
     mistakes=(
         Mistake(
