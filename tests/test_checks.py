@@ -357,6 +357,7 @@ def unpacked(x):
         (norm_with_an_axis_too_many, "axis-added", "(5,) would fit (3, 5), (5, 1) does not."),
         (lambda x: x - x.T, "transposed-operand", "(5, 3), that is (d, i): one of them has to be transposed"),
         (lambda x: x + x[0, :2], "shapes-differ", "two axes fit if equal or if one of them is 1."),
+        (lambda x: x.__iadd__(x[0, :2]), "shapes-differ", "(3, 5), that is (i, d) meets (2,)."),
         (lambda x: np.dot(x, x), "transpose-missing", "Transpose the second: x @ x.T."),
         (stacked, "reversed-axes", "y.swapaxes(-1, -2) exchanges the last two."),
         (transposed_as_in_torch, "transpose-order", "y.swapaxes(1, 2) exchanges two."),

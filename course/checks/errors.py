@@ -50,6 +50,7 @@ PURE = {
     ),
 }
 SHAPE = re.compile(r"\(([\d, ]*)\)")
+IN_PLACE = re.compile(r"(with shapes (\([\d,]*\)) \([\d,]*\)) \2")
 REDUCTION = re.compile(r"\b(?:max|min|sum|mean|norm|amax)\((?:[^()]|\([^()]*\))*\)")
 
 
@@ -111,8 +112,8 @@ def describe(fn: Callable[..., Any], error: BaseException, axes: Axes, called: s
 
 
 def told(error: BaseException | None) -> str:
-    """An error's kind and text, whatever it does when it is asked for them."""
-    return _text(error) if error else ""
+    """An error's kind and text, whatever it does when it is asked for them; x += y says the same as x + y."""
+    return IN_PLACE.sub(r"\1", _text(error)) if error else ""
 
 
 def line(error: BaseException | None) -> str:
@@ -246,6 +247,8 @@ def _broadcast(scene: Scene, match: re.Match[str]) -> Told | None:
     transposed = _reversed_axes(scene)
     if transposed:
         return transposed
+    if len(shapes) == 3 and shapes[0] == shapes[2] and "where(" not in scene.expression:
+        shapes = shapes[:2]  # x += y names x again, for the result
     if len(shapes) == 3 or "where(" in scene.expression:
         named = ", ".join(scene.axes.named(shape) for shape in shapes)
         return "where-shapes", (
