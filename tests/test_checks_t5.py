@@ -210,14 +210,14 @@ def softmax_on_heads(q, k, table, buckets):
         (check.rms_norm, lambda x, w, eps: norm_torch(x, w, 0.0), "no-eps", "eps is missing"),
         (check.shift_right, lambda targets, start_id: targets, "not-shifted", "copy"),
         (check.shift_right, rolled, "around", "comes round"),
-        (check.shift_right, rolled_flat, "as-one-row", "name the axis"),
+        (check.shift_right, rolled_flat, "as-one-row", "move each along axis 1"),
         (check.shift_right, prepended, "one-too-long", "one token too many"),
         (check.shift_right, next_tokens, "left", "after the one"),
         (check.biased_weights, by_the_kernel_with_its_scale, "scaled", "√d"),
         (check.biased_weights, viewed_instead_of_permuted, "reshaped", "move the last axis"),
         (check.biased_weights, bias_on_the_weights, "after-the-softmax", "before the softmax"),
         (check.biased_weights, softmax_on_heads, "over-queries", "over the keys"),
-        (check.biased_weights, lambda q, k, t, b: t[b] + q @ k.mT, "raises", "mT"),
+        (check.biased_weights, lambda q, k, t, b: t[b] + q @ k.swapaxes(1, 2), "heads-last", "move its last axis"),
     ],
 )
 def test_wrong_answers_are_told_what_is_wrong(judge, answer, diagnosis, words):
@@ -225,3 +225,11 @@ def test_wrong_answers_are_told_what_is_wrong(judge, answer, diagnosis, words):
     assert not feedback.ok
     assert feedback.diagnosis == diagnosis, feedback
     assert words in feedback.message
+
+
+def test_parameters_are_those_of_the_model():
+    with torch.device("meta"):
+        model = t5.T5(t5.T5Config())
+    tables = [stack.bias.weight.numel() for stack in (model.encoder, model.decoder)]
+    feedback = check.parameters(sum(p.numel() for p in model.parameters()), sum(tables), 6 * sum(tables))
+    assert feedback.ok, feedback
