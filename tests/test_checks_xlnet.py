@@ -64,11 +64,6 @@ def one_softmax_for_both(q_h, q_g, k, v, order):
     return torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=masks).nan_to_num().chunk(2)
 
 
-def shift_in_a_loop(by_lag):
-    n = len(by_lag)
-    return np.array([[by_lag[i, n - 1 + i - j] for j in range(n)] for i in range(n)])
-
-
 def shift_by_slices(by_lag):
     n = len(by_lag)
     return np.stack([by_lag[i, i : i + n][::-1] for i in range(n)])
@@ -79,11 +74,6 @@ def shift_by_reshape(by_lag):
     n = len(by_lag)
     flat = by_lag[:, ::-1].reshape(-1)[n - 1 : -1]
     return flat.reshape(n, 2 * n - 2)[:, :n]
-
-
-def shift_torch(by_lag):
-    n = torch.arange(len(by_lag))
-    return torch.from_numpy(by_lag).gather(1, n[:, None] - n + len(by_lag) - 1)
 
 
 def scores_in_a_loop(q, k, r, u, v):
@@ -97,6 +87,24 @@ def scores_in_four_terms(q, k, r, u, v, take=shift_by_slices):
     return (np.einsum("id,jd->ij", q, k) + k @ u + take(by_lag)) / np.sqrt(q.shape[1])
 
 
+def partial_in_a_loop(order, n_context):
+    content, query = masks_in_a_loop(order)
+    given = order[:n_context]
+    content[np.ix_(given, given)], query[given] = True, False
+    return content, query
+
+
+def partial_by_sets(order, n_context):
+    n = len(order)
+    content, query = np.zeros((2, n, n), dtype=int)
+    for t, position in enumerate(order):
+        before = set(order[: max(t, n_context)])
+        for key in range(n):
+            content[position, key] = key in before or key == position
+            query[position, key] = t >= n_context and key in before
+    return content, query
+
+
 @pytest.mark.parametrize(
     ("judge", "answer"),
     [
@@ -104,13 +112,13 @@ def scores_in_four_terms(q, k, r, u, v, take=shift_by_slices):
         (check.two_streams, by(masks_from_causal)),
         (check.two_streams, by(masks_with_lists)),
         (check.two_streams, one_softmax_for_both),
-        (check.relative_shift, shift_in_a_loop),
-        (check.relative_shift, shift_by_slices),
-        (check.relative_shift, shift_by_reshape),
-        (check.relative_shift, shift_torch),
         (check.relative_scores, scores_in_a_loop),
         (check.relative_scores, scores_in_four_terms),
+        (check.relative_scores, lambda *a: scores_in_four_terms(*a, take=shift_by_reshape)),
         (check.relative_scores, lambda *a: scores_in_four_terms(*(x.astype(np.float32) for x in a))),
+        (check.partial_masks, lambda order, n: xlnet.permutation_masks(torch.from_numpy(order), n_context=n)),
+        (check.partial_masks, partial_in_a_loop),
+        (check.partial_masks, partial_by_sets),
     ],
 )
 def test_right_answers_are_right(judge, answer):
@@ -186,6 +194,27 @@ def transformer_xl_trick(by_lag):
     return padded[1:].reshape(n, width)[:, :n]
 
 
+def context_by_position(order, n_context):
+    content, query = partial_in_a_loop(order, 0)
+    content[:n_context, :n_context], query[:n_context] = True, False
+    return content, query
+
+
+def context_in_query_too(order, n_context):
+    given = order[:n_context]
+    content, query = partial_in_a_loop(order, n_context)
+    query[np.ix_(given, given)] = True
+    return content, query
+
+
+def as_bert(order, n_context):
+    content, query = np.zeros((2, len(order), len(order)), dtype=bool)
+    content[:, order[:n_context]], query[:, order[:n_context]] = True, True
+    content |= np.eye(len(order), dtype=bool)
+    query[order[:n_context]] = False
+    return content, query
+
+
 def scores_without_place(q, k, r, u, v):
     return ((q + u) @ k.T + ((q + v) @ r.T)[:, : len(q)]) / np.sqrt(q.shape[1])
 
@@ -194,30 +223,28 @@ WRONG = [
     (check.two_streams, by(ranks_from_order), "order-as-turns", "np.argsort(order)"),
     (check.two_streams, by(query_with_itself), "both-with-itself", "from its own token"),
     (check.two_streams, by(lambda o: masks_in_a_loop(o)[1:] * 2), "both-without-itself", "does not see itself"),
-    (check.two_streams, by(lambda o: masks_in_a_loop(o)[::-1]), "exchanged", "content first"),
-    (check.two_streams, by(as_transformers), "hidden", "are exchanged"),
-    (check.two_streams, by(sorted_by_turn), "by-turn", "causal whatever the order"),
+    (check.two_streams, by(lambda o: masks_in_a_loop(o)[::-1]), "masks-exchanged", "sees itself in content"),
+    (check.two_streams, by(as_transformers), "mask-inverted", "forbidden keys"),
+    (check.two_streams, by(sorted_by_turn), "left-to-right", "causal whatever the order"),
     (check.two_streams, by(later_ones), "turned-around", "what comes after it"),
     (check.two_streams, by(lambda o: [m[o] for m in masks_in_a_loop(o)]), "rows-by-turn", "row i is"),
     (check.two_streams, by(lambda o: [m[:, o] for m in masks_in_a_loop(o)]), "columns-by-turn", "column j"),
-    (check.two_streams, large_negative, "first-spread-evenly", "give it zeros"),
-    (check.two_streams, minus_infinity, "nan", "query holds NaN"),
-    (check.two_streams, masked_after, "masked-after-softmax", "mask the scores"),
-    (check.two_streams, lambda *a: by(masks_in_a_loop)(*a)[0], "count", "return content (5, 2) and query"),
+    (check.two_streams, large_negative, "uniform-row", "give it zeros"),
+    (check.two_streams, minus_infinity, "nan-row", "first of the order is NaN"),
+    (check.two_streams, masked_after, "masked-after-softmax", "Put -inf into the scores"),
+    (check.two_streams, lambda *a: by(masks_in_a_loop)(*a)[0], "count", "content"),
     (check.two_streams, one_query, "one-query", "made from the token itself"),
-    (check.relative_shift, lambda x: shift_by_slices(x[:, ::-1]), "sign", "query minus key"),
-    (check.relative_shift, shift_forgetting_to_turn, "sign", "exchanged"),
-    (check.relative_shift, lambda x: x[:, : len(x)], "not-shifted", "first columns"),
-    (check.relative_shift, lambda x: x[:, len(x) - 1 :], "middle-columns", "last columns"),
-    (check.relative_shift, lambda x: x[:, len(x) - 1 :: -1], "reversed-not-shifted", "query 0"),
-    (check.relative_shift, lambda x: np.stack([x[i, i : i + len(x)] for i in range(len(x))]), "not-reversed", "falls"),
-    (check.relative_shift, lambda x: shift_in_a_loop(x).T, "transposed", "rows are queries"),
-    (check.relative_shift, lambda x: np.tril(shift_in_a_loop(x)), "causal", "look both ways"),
-    (check.relative_shift, transformer_xl_trick, "sign", "query minus key"),
-    (check.relative_shift, lambda x: x, "shape", "expected scores (7, 7), got (7, 13)"),
-    (check.relative_scores, scores_without_place, "not-shifted", "its place"),
+    (
+        check.relative_scores,
+        lambda *a: scores_in_four_terms(*a, take=shift_forgetting_to_turn),
+        "sign",
+        "exchanged",
+    ),
+    (check.relative_scores, lambda *a: scores_in_four_terms(*a, take=transformer_xl_trick), "sign", "query minus key"),
+    (check.relative_scores, lambda *a: scores_in_four_terms(*a, take=lambda x: x), "not-shifted", "a column for each"),
+    (check.relative_scores, scores_without_place, "first-columns", "each row must move"),
     (check.relative_scores, lambda q, k, r, u, v: scores_in_a_loop(q, k, r[::-1], u, v), "sign", "exchanged"),
-    (check.relative_scores, lambda q, *a: scores_in_a_loop(q, *a) * q.shape[1] ** 0.5, "no-scale", "1 / √d"),
+    (check.relative_scores, lambda q, *a: scores_in_a_loop(q, *a) * q.shape[1] ** 0.5, "unscaled", "√d"),
     (check.relative_scores, lambda q, k, r, u, v: scores_in_a_loop(q, k, r, v, u), "u-v-exchanged", "u goes with"),
     (check.relative_scores, lambda q, k, r, u, v: scores_in_a_loop(q, k, r, u, u), "u-for-both", "has v"),
     (check.relative_scores, lambda q, k, r, u, v: scores_in_a_loop(q, k, r, 0 * u, 0 * v), "no-biases", "missing"),
@@ -225,9 +252,15 @@ WRONG = [
     (
         check.relative_scores,
         lambda q, k, r, u, v: (q @ (k + u).T + shift_by_slices(q @ (r + v).T)) / np.sqrt(q.shape[1]),
-        "u-to-the-key",
+        "biases-to-the-keys",
         "the softmax cancels it",
     ),
+    (check.partial_masks, lambda order, n: masks_in_a_loop(order), "context-ignored", "see one another"),
+    (check.partial_masks, context_by_position, "context-by-position", "first n_context of the order"),
+    (check.partial_masks, context_in_query_too, "query-context-in-turn", "are not predicted"),
+    (check.partial_masks, as_bert, "predicted-apart", "as in BERT"),
+    (check.partial_masks, lambda order, n: partial_in_a_loop(np.argsort(order), n), "order-as-turns", "argsort"),
+    (check.partial_masks, lambda order, n: partial_in_a_loop(order, n + 1), "one-given-too-many", "below n_context"),
 ]
 
 
@@ -237,3 +270,11 @@ def test_wrong_answers_are_told_why(judge, answer, diagnosis, phrase):
     assert not feedback.ok
     assert feedback.diagnosis == diagnosis
     assert phrase in feedback.message
+
+
+def test_what_is_seen_is_what_the_masks_say():
+    order = torch.randperm(20)
+    bert = xlnet.permutation_masks(order, n_context=17)[1][order[17:]][:, order[:17]]
+    partial = xlnet.permutation_masks(order, n_context=17)[1]
+    feedback = check.seen(xlnet.permutation_masks(order)[1].sum(), bert.sum(), partial.sum())
+    assert feedback.ok, feedback

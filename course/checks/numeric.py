@@ -31,7 +31,7 @@ from course.checks.answers import Feedback
 
 __all__ = ["Numbers"]
 
-Messages = Mapping[float, str]
+Messages = Mapping[Any, str]
 COARSE = 0.08  # nearer than this is a matter of rounding
 FACTORS = {
     100.0: "that is percent: a share is asked for.",
