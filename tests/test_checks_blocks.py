@@ -8,26 +8,37 @@ import torch
 import torch.nn.functional as F
 
 from course.checks import blocks as check
+from mha.blocks import EncoderBlock
 
 # ---- right answers, written differently
 
 
-def norm_torch(x, gain, shift, eps):
-    x, gain, shift = map(torch.from_numpy, (x, gain, shift))
-    return F.layer_norm(x, gain.shape, gain, shift, eps)
+def gradient_torch(x, gain, grad, eps):
+    x, gain, grad = map(torch.from_numpy, (x, gain, grad))
+    F.layer_norm(x.requires_grad_(), gain.shape, gain, None, eps).backward(grad)
+    return x.grad
 
 
-def norm_moments(x, gain, shift, eps):
-    mean = np.einsum("bim->bi", x)[..., None] / x.shape[2]
-    variance = np.einsum("bim,bim->bi", x, x)[..., None] / x.shape[2] - mean**2
-    return (x - mean) * (variance + eps) ** -0.5 * gain + shift
+def gradient_by_jacobians(x, gain, grad, eps):
+    """Of each token the whole matrix of derivatives, in which only numbers of that token occur."""
+    m = x.shape[2]
+    centre = np.eye(m) - 1 / m
+    out = np.zeros_like(x)
+    for place in np.ndindex(x.shape[:2]):
+        deviation = centre @ x[place]
+        variance = deviation @ deviation / m + eps
+        jacobian = gain[:, None] * (centre / variance**0.5 - np.outer(deviation, deviation) / (m * variance**1.5))
+        out[place] = grad[place] @ jacobian
+    return out
 
 
-def norm_loops(x, gain, shift, eps):
-    def token(row):
-        return gain * (row - np.mean(row)) / np.sqrt(np.var(row) + eps) + shift
-
-    return [[token(row).tolist() for row in sequence] for sequence in x]
+def gradient_two_steps(x, gain, grad, eps):
+    """First back through the division, then through the centring."""
+    deviation = x - x.mean(2, keepdims=True)
+    inverse = (deviation.var(2, keepdims=True) + eps) ** -0.5
+    inner = gain * grad
+    back = inner * inverse - deviation * inverse**3 * (inner * deviation).mean(2, keepdims=True)
+    return back - back.mean(2, keepdims=True)
 
 
 def net_torch(x, w_up, b_up, w_down, b_down):
@@ -43,29 +54,40 @@ def net_neurons(x, w_up, b_up, w_down, b_down):
     return out
 
 
-def block_stream(x, attn, attn_norm, ffn, ffn_norm):
-    stream = x.copy()
-    for sublayer, norm in ((attn, attn_norm), (ffn, ffn_norm)):
-        stream += sublayer(norm(stream))
-    return stream
+def back_torch(w_up, w_down, top):
+    def gradients(residual):
+        stream = [torch.zeros(len(top), dtype=torch.float64, requires_grad=True)]
+        for up, down in zip(torch.from_numpy(w_up), torch.from_numpy(w_down), strict=True):
+            stream.append(residual * stream[-1] + stream[-1] @ up @ down)
+            stream[-1].retain_grad()
+        stream[-1].backward(torch.from_numpy(top))
+        return torch.stack([x.grad for x in stream])
+
+    return gradients(1), gradients(0)
 
 
-def block_named(x, attn, attn_norm, ffn, ffn_norm):
-    attended = attn(attn_norm(x)) + x
-    return attended + ffn(ffn_norm(attended))
+def back_products(w_up, w_down, top):
+    """One matrix for each depth, from there to the top."""
+    m = len(top)
+    jacobians = np.einsum("lmf,lfk->lkm", w_up, w_down)
+    with_path, without = [np.eye(m)], [np.eye(m)]
+    for jacobian in reversed(jacobians):
+        with_path.insert(0, with_path[0] @ (np.eye(m) + jacobian))
+        without.insert(0, without[0] @ jacobian)
+    return [top @ x for x in with_path], [top @ x for x in without]
 
 
 @pytest.mark.parametrize(
     ("judge", "answer"),
     [
-        (check.layer_norm, norm_torch),
-        (check.layer_norm, norm_moments),
-        (check.layer_norm, norm_loops),
-        (check.layer_norm, lambda x, *rest: norm_torch(x, *rest).float()),
+        (check.norm_gradient, gradient_torch),
+        (check.norm_gradient, gradient_by_jacobians),
+        (check.norm_gradient, gradient_two_steps),
+        (check.norm_gradient, lambda x, *rest: gradient_torch(x, *rest).float()),
         (check.feed_forward, net_torch),
         (check.feed_forward, net_neurons),
-        (check.pre_norm_block, block_stream),
-        (check.pre_norm_block, block_named),
+        (check.way_back, back_torch),
+        (check.way_back, back_products),
     ],
 )
 def test_right_answers_are_right(judge, answer):
@@ -76,73 +98,57 @@ def test_right_answers_are_right(judge, answer):
 # ---- wrong answers, as they are written
 
 
-def normalised(x, gain, shift, eps, *, dim=-1, unbiased=False):
-    x, gain, shift = map(torch.from_numpy, (x, gain, shift))
-    return gain * (x - x.mean(dim, keepdim=True)) / (x.var(dim, keepdim=True, unbiased=unbiased) + eps).sqrt() + shift
+def frozen(x, gain, grad, eps):
+    """Mean and variance as numbers that do not move."""
+    return grad * gain / torch.from_numpy(x).var(-1, correction=0, keepdim=True).add(eps).sqrt().numpy()
 
 
-def by_std(x, gain, shift, eps):
-    return gain * (x - x.mean(-1, keepdims=True)) / (x.std(-1, keepdims=True) + eps) + shift
+def detached(x, gain, grad, eps, *, mean=False, variance=False):
+    """The same in torch, one of them detached."""
+    x = torch.from_numpy(x).requires_grad_()
+    mu = x.mean(-1, keepdim=True)
+    mu = mu.detach() if mean else mu
+    size = ((x - mu).square().mean(-1, keepdim=True) + eps).sqrt()
+    out = torch.from_numpy(gain) * (x - mu) / (size.detach() if variance else size)
+    return torch.autograd.grad(out, x, torch.from_numpy(grad))[0]
 
 
-def batch_norm(x, gain, shift, eps):
-    rows = torch.from_numpy(x).flatten(0, 1)
-    out = F.batch_norm(rows, None, None, torch.from_numpy(gain), torch.from_numpy(shift), training=True, eps=eps)
-    return out.reshape(x.shape)
-
-
-def overwritten(x, attn, attn_norm, ffn, ffn_norm):
-    """x is written over by its norm, and then added."""
-    x = attn_norm(x)
-    x = attn(x) + x
-    x = ffn_norm(x)
-    return ffn(x) + x
-
-
-def shortcut_kept(x, attn, attn_norm, ffn, ffn_norm):
-    shortcut = x
-    x = shortcut + attn(attn_norm(x))
-    return shortcut + ffn(ffn_norm(x))
-
-
-def add_and_norm(x, attn, attn_norm, ffn, ffn_norm):
-    for sublayer, norm in ((attn, attn_norm), (ffn, ffn_norm)):
-        x = norm(x + sublayer(x))
-    return x
-
-
-def adds_in_place(x, attn, attn_norm, ffn, ffn_norm):
-    x += attn(attn_norm(x))
-    x += ffn(ffn_norm(x))
-    return x
+def back(w_up, w_down, top, step=lambda g, up, down: g @ down.T @ up.T, around=lambda g, top: g):
+    n = len(w_up)
+    added, plain = np.zeros((2, n + 1, len(top)))
+    added[n], plain[n] = top, top
+    for layer in range(n - 1, -1, -1):
+        maps = w_up[layer], w_down[layer]
+        added[layer] = around(added[layer + 1], top) + step(added[layer + 1], *maps)
+        plain[layer] = step(plain[layer + 1], *maps)
+    return added, plain
 
 
 WRONG = [
-    (check.layer_norm, lambda *a: normalised(*a, dim=1), "over-tokens", "the last axis"),
-    (check.layer_norm, lambda *a: normalised(*a, dim=0), "over-batch", "the other sentences"),
-    (check.layer_norm, batch_norm, "as-batch-norm", "this is batch norm"),
-    (check.layer_norm, lambda *a: normalised(*a, dim=(1, 2)), "over-sequence", "whole sequence"),
-    (check.layer_norm, lambda *a: normalised(*a, unbiased=True), "unbiased", "divide by m."),
-    (check.layer_norm, by_std, "eps-outside-the-root", "under it"),
-    (check.layer_norm, lambda x, gain, shift, eps: norm_torch(x, gain, shift, 0.0), "no-eps", "not added"),
-    (check.layer_norm, lambda x, gain, shift, eps: norm_moments(x, gain, 0 * shift, eps), "no-shift", "not added"),
+    (check.norm_gradient, frozen, "both-constant", "move with x"),
+    (check.norm_gradient, lambda *a: detached(*a, variance=True), "variance-constant", "variance is taken"),
+    (check.norm_gradient, lambda x, g, grad, e: gradient_torch(x, g**0, grad, e), "no-gain", "grad·gain"),
+    (check.norm_gradient, lambda x, g, grad, e: g * gradient_torch(x, g**0, grad, e).numpy(), "gain-last", "first"),
+    (check.norm_gradient, lambda x, g, grad, e: gradient_two_steps(x, g, grad, 0.0), "no-eps", "below the root"),
     (
-        check.layer_norm,
-        lambda x, gain, shift, eps: (x - x.mean(-1)) / np.sqrt(x.var(-1) + eps) * gain + shift,
-        "raises",
-        "keepdims",
+        check.norm_gradient,
+        lambda x, g, grad, e: F.layer_norm(torch.tensor(x), g.shape, torch.tensor(g), None, e),
+        "forward",
+        "norm itself",
     ),
+    (check.norm_gradient, lambda x, g, grad, e: np.sum(gradient_two_steps(x, g, grad, e), 2), "shape-reduced", "d"),
     (check.feed_forward, lambda x, a, b, c, d: (x @ a + b) @ c + d, "linear", "one linear map"),
     (check.feed_forward, lambda x, a, b, c, d: np.maximum(x @ a, 0) @ c, "no-biases", "b_up and b_down"),
     (check.feed_forward, lambda x, a, b, c, d: np.maximum((x @ a + b) @ c + d, 0), "relu-last", "between the two"),
     (check.feed_forward, lambda x, *maps: x + net_neurons(x, *maps), "residual", "the block around"),
-    (check.feed_forward, lambda x, a, b, c, d: x @ a + b, "shape", "expected out"),
-    (check.pre_norm_block, add_and_norm, "post-norm", "this is post-norm"),
-    (check.pre_norm_block, overwritten, "residual-of-the-normed", "past the norms"),
-    (check.pre_norm_block, shortcut_kept, "block-input-again", "the first sum"),
-    (check.pre_norm_block, lambda x, a, an, f, fn: f(fn(a(an(x)))), "no-residual", "nothing is added"),
-    (check.pre_norm_block, lambda x, a, an, f, fn: x + a(an(x)) + f(fn(x)), "parallel", "after the attention"),
-    (check.pre_norm_block, adds_in_place, "changes-its-argument", "in place"),
+    (check.feed_forward, lambda x, a, b, c, d: x @ a + b, "hidden-alone", "second map is missing"),
+    (check.way_back, lambda *a: back(*a, around=lambda g, top: 0 * g), "no-path-around", "the identity"),
+    (check.way_back, lambda *a: back(*a, around=lambda g, top: top), "top-at-each-depth", "just above it"),
+    (check.way_back, lambda *a: back(*a, step=lambda g, up, down: g @ up @ down), "not-transposed", "transposed"),
+    (check.way_back, lambda *a: back(*a, step=lambda g, up, down: g @ up.T @ down.T), "order-of-maps", "w_down does"),
+    (check.way_back, lambda *a: [x[::-1] for x in back(*a)], "top-first", "begin at the top"),
+    (check.way_back, lambda *a: [x[:-1] for x in back(*a)], "top-missing", "one more row"),
+    (check.way_back, lambda *a: back(*a)[::-1], "exchanged", "changed places"),
 ]
 
 
@@ -154,5 +160,10 @@ def test_wrong_answers_are_told_why(judge, answer, diagnosis, phrase):
     assert phrase in feedback.message
 
 
-def test_a_message_shows_no_address_of_a_function():
-    assert "attn = a function" in check.pre_norm_block(add_and_norm).message
+def test_parameters_are_those_of_a_block():
+    block = EncoderBlock(384, n_heads=12, d_ff=4 * 384)
+    attention, net, *norms = (
+        sum(p.numel() for p in part.parameters()) for part in (block.attn, block.ffn, block.attn_norm, block.ffn_norm)
+    )
+    feedback = check.parameters(attention, net, sum(norms), net / (attention + net + sum(norms)))
+    assert feedback.ok, feedback

@@ -1,0 +1,516 @@
+"""Checks for the chapter on the encoder block: the feed-forward net, the way back through norms and sums, counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import erf
+
+from course.checks.diagnosis import Exercise, Mistake, Trial, listed
+from course.checks.inputs import numbers
+from course.checks.numeric import Numbers
+
+__all__ = ["EXERCISES", "feed_forward", "norm_gradient", "parameters", "way_back"]
+
+Array = NDArray[Any]
+
+# ---- the feed-forward net
+
+
+def gelu(x: Array) -> Array:
+    return 0.5 * x * (1.0 + erf(x / np.sqrt(2.0)))
+
+
+def gelu_tanh(x: Array) -> Array:
+    return 0.5 * x * (1.0 + np.tanh(np.sqrt(2.0 / np.pi) * (x + 0.044715 * x**3)))
+
+
+def softmax(x: Array) -> Array:
+    weights = np.exp(x - x.max(-1, keepdims=True))
+    return weights / weights.sum(-1, keepdims=True)
+
+
+def _feed_forward(x: Array, w_up: Array, b_up: Array, w_down: Array, b_down: Array) -> Array:
+    """Up, ReLU, down, at each token by itself."""
+    before = x @ w_up + b_up
+    hidden = np.maximum(before, 0.0)
+    out = hidden @ w_down + b_down
+    return out
+
+
+def _maps(seed: int, batch: int, length: int, d_model: int, d_ff: int) -> dict[str, Array]:
+    return {
+        "x": numbers(seed, batch, length, d_model),
+        "w_up": numbers(seed + 1, d_model, d_ff),
+        "b_up": numbers(seed + 2, d_ff),
+        "w_down": numbers(seed + 3, d_ff, d_model),
+        "b_down": numbers(seed + 4, d_model),
+    }
+
+
+_RELU = "np.maximum(before, 0.0)"
+_RELU_LAST = "return out -> return np.maximum(out, 0.0)"
+feed_forward = Exercise(
+    _feed_forward,
+    "x (b, i, m), w_up (m, f), b_up (f), w_down (f, m), b_down (m) -> out (b, i, m)",
+    trials=(
+        Trial("2 sequences of 5 tokens", _maps(31, 2, 5, 3, 11)),
+        Trial("more sequences than tokens", _maps(41, 7, 2, 5, 13)),
+    ),
+    mistakes=(
+        Mistake(
+            "linear",
+            f"{_RELU} -> before",
+            "there is no ReLU, so the two maps are one linear map: put np.maximum(…, 0) between them.",
+        ),
+        Mistake(
+            "relu-last",
+            (f"{_RELU} -> before", _RELU_LAST),
+            "the ReLU comes after the second map: it stands between the two.",
+        ),
+        Mistake(
+            "relu-twice",
+            _RELU_LAST,
+            "there is a second ReLU after the second map: then the net can only ever add to the stream.",
+        ),
+        Mistake(
+            "relu-on-x",
+            (f"{_RELU} -> before", "x @ w_up -> np.maximum(x, 0.0) @ w_up"),
+            "the ReLU is applied to x: it comes after the first map.",
+        ),
+        Mistake(
+            "bias-after-relu",
+            ("+ b_up ->", f"{_RELU} -> {_RELU} + b_up"),
+            "b_up is added after the ReLU: it belongs inside, as each hidden entry's threshold.",
+        ),
+        Mistake(
+            "gelu",
+            f"{_RELU} -> gelu(before)",
+            "a GELU stands between the maps: here the ReLU is asked for, np.maximum(…, 0).",
+            also=(f"{_RELU} -> gelu_tanh(before)",),
+        ),
+        Mistake(
+            "another-nonlinearity",
+            f"{_RELU} -> np.tanh(before)",
+            "another nonlinearity stands between the maps: the ReLU is asked for, np.maximum(…, 0).",
+            also=(
+                f"{_RELU} -> 1.0 / (1.0 + np.exp(-before))",
+                f"{_RELU} -> before / (1.0 + np.exp(-before))",
+                f"{_RELU} -> np.where(before > 0, before, 0.01 * before)",
+                f"{_RELU} -> {_RELU} ** 2",
+            ),
+        ),
+        Mistake("absolute", f"{_RELU} -> np.abs(before)", "negative entries change their sign: the ReLU makes them 0."),
+        Mistake(
+            "minimum",
+            f"{_RELU} -> np.minimum(before, 0.0)",
+            "the positive entries are cut off: np.maximum(…, 0) keeps them.",
+        ),
+        Mistake(
+            "step",
+            f"{_RELU} -> (before > 0)",
+            "positive entries become 1: the ReLU leaves them as they are.",
+        ),
+        Mistake(
+            "softmax",
+            f"{_RELU} -> softmax(before)",
+            "a softmax stands between the maps: the feed-forward net has a ReLU there.",
+        ),
+        Mistake(
+            "np-max",
+            f"{_RELU} -> np.max(before, 0)",
+            "np.max(x, 0) takes the largest along axis 0, the batch: np.maximum(x, 0) compares each entry with 0.",
+            also=(f"{_RELU} -> np.max(before)",),
+        ),
+        Mistake("no-biases", ("+ b_up ->", "+ b_down ->"), "b_up and b_down are not added."),
+        Mistake("no-bias-up", "+ b_up ->", "b_up is not added."),
+        Mistake("no-bias-down", "+ b_down ->", "b_down is not added."),
+        Mistake(
+            "residual",
+            "return out -> return x + out",
+            "x is added: that is the residual connection, which belongs to the block around this net.",
+        ),
+        Mistake(
+            "maps-transposed",
+            "x @ w_up -> x @ w_up.T",
+            "the maps are transposed, as nn.Linear stores them: here w_up is (m, f) and w_down (f, m), so x @ w_up "
+            "fits as it is.",
+        ),
+        Mistake(
+            "second-map-transposed",
+            "hidden @ w_down -> hidden @ w_down.T",
+            "w_down is transposed: it is (f, m), so hidden @ w_down fits as it is.",
+            also=("hidden @ w_down -> hidden @ w_up",),
+        ),
+        Mistake(
+            "map-used-back",
+            "hidden @ w_down -> hidden @ w_up.T",
+            "the second map is w_up once more, transposed: it has a matrix of its own, w_down.",
+        ),
+        Mistake(
+            "hidden-alone",
+            "return out -> return hidden",
+            "these are the hidden entries, (b, i, f): the second map is missing.",
+            also=("return out -> return before",),
+        ),
+        Mistake(
+            "mean-of-tokens",
+            "x @ w_up -> np.broadcast_to(x.mean(1, keepdims=True), x.shape) @ w_up",
+            "the tokens are averaged: the net takes each token by itself.",
+            also=("x @ w_up -> x.mean(1, keepdims=True) @ w_up",),
+        ),
+    ),
+)
+
+# ---- the way back through a layer norm
+
+
+def _norm_gradient(x: Array, gain: Array, grad: Array, eps: float) -> Array:
+    """The gradient at a layer norm's input, from that at its output."""
+    deviation = x - x.mean(axis=-1, keepdims=True)
+    variance = (deviation**2).mean(axis=-1, keepdims=True)
+    size = np.sqrt(variance + eps)
+    normed = deviation / size
+    inner = grad * gain
+    level = inner.mean(axis=-1, keepdims=True)
+    along = (inner * normed).mean(axis=-1, keepdims=True)
+    return (inner - level - normed * along) / size
+
+
+def _normed(seed: int, batch: int, length: int, d_model: int, size: float) -> dict[str, Any]:
+    """x far from mean 0, so that no axis can be taken for another; gains of both signs."""
+    x = size * (numbers(seed, batch, length, d_model) + 2 * numbers(seed + 1, batch, length, 1))
+    grad = numbers(seed + 3, batch, length, d_model) + 1
+    return {"x": x, "gain": numbers(seed + 2, d_model), "grad": grad, "eps": 2.0**-17}
+
+
+_OUT = "(inner - level - normed * along) / size"
+norm_gradient = Exercise(
+    _norm_gradient,
+    "x (b, i, m), gain (m), grad (b, i, m), eps -> grad_x (b, i, m)",
+    trials=(
+        Trial("2 sequences of 3 tokens", _normed(11, 2, 3, 7, 1.0), single_rtol=1e-4),
+        Trial("numbers so small that eps counts", _normed(21, 3, 5, 11, 2.0**-8), single_rtol=1e-4),
+    ),
+    mistakes=(
+        Mistake(
+            "both-constant",
+            "inner - level - normed * along -> inner",
+            "mean and variance are taken for constants: they move with x, which takes two terms away, the mean of "
+            "grad·gain and its part along the normalised x.",
+        ),
+        Mistake(
+            "mean-constant",
+            "- level ->",
+            "the mean is taken for a constant: it moves with x, so subtract the mean of grad·gain over the channels.",
+        ),
+        Mistake(
+            "variance-constant",
+            "- normed * along ->",
+            "the variance is taken for a constant: it moves with x, so subtract the part along the normalised x.",
+        ),
+        Mistake("no-gain", "grad * gain -> grad", "the gain is missing: what reaches the normalised x is grad·gain."),
+        Mistake(
+            "gain-last",
+            ("grad * gain -> grad", "along) / size -> along) / size * gain"),
+            "the gain multiplies last: it comes after the norm, so on the way back it comes first, grad·gain.",
+        ),
+        Mistake("gain-divides", "grad * gain -> grad / gain", "the gain divides: it multiplies on the way back too."),
+        Mistake(
+            "not-divided",
+            "along) / size -> along)",
+            "nothing is divided: the norm divides by √(variance + ε), and so does its gradient.",
+        ),
+        Mistake(
+            "multiplied",
+            "along) / size -> along) * size",
+            "the gradient is multiplied by √(variance + ε): divide by it, as the norm does.",
+        ),
+        Mistake(
+            "divided-twice",
+            "along) / size -> along) / size**2",
+            "the gradient is divided by the variance: divide by its root, once.",
+        ),
+        Mistake(
+            "along-x",
+            ("(inner * normed) -> (inner * x)", "- normed * -> - x *"),
+            "the part along x itself is taken: it is the part along the normalised x, mean subtracted and divided by "
+            "√(variance + ε).",
+            also=("(inner * normed) -> (inner * x)", "- normed * -> - x *"),
+        ),
+        Mistake(
+            "along-deviation",
+            ("(inner * normed) -> (inner * deviation)", "- normed * -> - deviation *"),
+            "the part along x - mean is taken without dividing it by √(variance + ε): use the normalised x, both "
+            "times.",
+            also=("(inner * normed) -> (inner * deviation)", "- normed * -> - deviation *"),
+        ),
+        Mistake(
+            "along-output",
+            ("(inner * normed) -> (inner * gain * normed)", "- normed * -> - gain * normed *"),
+            "the part along the norm's output is taken, with the gain in it: use the normalised x before the gain.",
+            also=("(inner * normed) -> (inner * gain * normed)", "- normed * -> - gain * normed *"),
+        ),
+        Mistake(
+            "grad-along",
+            "(inner * normed) -> (grad * normed)",
+            "the gain is missing in the part along the normalised x: it is the mean of grad·gain·normed.",
+        ),
+        Mistake(
+            "grad-level",
+            "inner.mean -> grad.mean",
+            "the gain is missing in the mean: subtract the mean of grad·gain.",
+        ),
+        Mistake(
+            "sums",
+            ("inner.mean -> inner.sum", "(inner * normed).mean -> (inner * normed).sum"),
+            "sums are subtracted instead of means: divide by m, the number of channels.",
+            also=("inner.mean -> inner.sum", "(inner * normed).mean -> (inner * normed).sum"),
+        ),
+        Mistake("level-added", "- level -> + level", "the mean of grad·gain is added: subtract it."),
+        Mistake(
+            "along-added",
+            "- normed * along -> + normed * along",
+            "the part along the normalised x is added: subtract it.",
+        ),
+        Mistake(
+            "over-tokens",
+            "axis=-1 -> axis=1",
+            "mean and variance run over the tokens: each token has its own, over its channels, the last axis.",
+        ),
+        Mistake(
+            "over-everything",
+            "axis=-1 -> axis=None",
+            "one mean and one variance for the whole array: each token has its own, over its channels.",
+        ),
+        Mistake(
+            "means-over-tokens",
+            (
+                "inner.mean(axis=-1 -> inner.mean(axis=1",
+                "(inner * normed).mean(axis=-1 -> (inner * normed).mean(axis=1",
+            ),
+            "the two means of the gradient run over the tokens: they run over the channels, as mean and variance do.",
+        ),
+        Mistake(
+            "keepdims-missing",
+            "x.mean(axis=-1, keepdims=True) -> x.mean(axis=-1)",
+            "a mean over the last axis drops it, and (b, i) does not fit (b, i, m): keepdims=True keeps it.",
+            also=("inner.mean(axis=-1, keepdims=True) -> inner.mean(axis=-1)",),
+        ),
+        Mistake(
+            "not-centred",
+            "deviation = x - x.mean(axis=-1, keepdims=True) -> deviation = x",
+            "the mean of x is not subtracted: that is the gradient of an RMS norm but for the mean.",
+        ),
+        Mistake(
+            "rms-norm",
+            ("deviation = x - x.mean(axis=-1, keepdims=True) -> deviation = x", "- level ->"),
+            "this is the gradient of an RMS norm: a layer norm subtracts the mean first.",
+        ),
+        Mistake(
+            "unbiased",
+            "(deviation**2).mean(axis=-1, keepdims=True) "
+            "-> (deviation**2).sum(axis=-1, keepdims=True) / (x.shape[-1] - 1)",
+            "the variance is divided by m - 1 (what torch.var and torch.std do unless told otherwise): divide by m.",
+        ),
+        Mistake("no-root", "np.sqrt ->", "the variance is used in place of its root: take √(variance + ε)."),
+        Mistake(
+            "no-eps",
+            "variance + eps -> variance",
+            "eps is not added to the variance: it belongs below the root, on the way back too.",
+        ),
+        Mistake(
+            "eps-outside",
+            "np.sqrt(variance + eps) -> np.sqrt(variance) + eps",
+            "eps is added to the root: it belongs below it, √(variance + ε).",
+        ),
+        Mistake(
+            "forward",
+            f"{_OUT} -> gain * normed",
+            "this is the norm itself: its gradient is asked for.",
+            also=(f"{_OUT} -> normed",),
+        ),
+        Mistake(
+            "norm-of-gradient",
+            f"{_OUT} -> (inner - level) / inner.std(axis=-1, keepdims=True)",
+            "the gradient itself is normalised: it is divided by the size of x, not by its own.",
+        ),
+        Mistake(
+            "gradient-of-the-gain",
+            f"{_OUT} -> grad * normed",
+            "this is the gradient with respect to the gain: x is asked for.",
+            also=(f"{_OUT} -> (grad * normed).sum(axis=(0, 1))",),
+        ),
+        Mistake("grad-unchanged", f"{_OUT} -> grad", "this is grad itself: the norm changes it on its way back."),
+    ),
+)
+
+# ---- the way back through sums
+
+
+def _way_back(w_up: Array, w_down: Array, top: Array) -> tuple[Array, Array]:
+    """The gradient at each depth, the top's last: with residual connections, and without."""
+    around, through = [top], [top]
+    for up, down in zip(w_up[::-1], w_down[::-1], strict=True):
+        around.append(around[-1] + around[-1] @ down.T @ up.T)
+        through.append(through[-1] @ down.T @ up.T)
+    added, plain = np.array(around[::-1]), np.array(through[::-1])
+    return added, plain
+
+
+def _sublayers(seed: int, n: int, d_model: int, d_ff: int) -> dict[str, Array]:
+    return {
+        "w_up": numbers(seed, n, d_model, d_ff) / 2,
+        "w_down": numbers(seed + 1, n, d_ff, d_model) / 2,
+        "top": numbers(seed + 2, d_model),
+    }
+
+
+_SUM = "around[-1] + around[-1] @"
+_ROWS = ("np.array(around[::-1]) -> np.array(around", "np.array(through[::-1]) -> np.array(through")
+way_back = Exercise(
+    _way_back,
+    "w_up (n, m, f), w_down (n, f, m), top (m) -> added (n+1, m), plain (n+1, m)",
+    trials=(
+        Trial("three sublayers", _sublayers(71, 3, 7, 2)),
+        Trial("five sublayers", _sublayers(75, 5, 2, 11)),
+        Trial("two sublayers", _sublayers(79, 2, 5, 3)),
+    ),
+    mistakes=(
+        Mistake(
+            "no-path-around",
+            f"{_SUM} -> around[-1] @",
+            "in added, the gradient goes through the sublayers alone: around each leads the identity, so add the "
+            "gradient itself.",
+        ),
+        Mistake(
+            "not-transposed",
+            "down.T @ up.T -> up @ down",
+            "the maps are used as on the way forward: on the way back each is transposed, the last one first, "
+            "grad @ w_down.T @ w_up.T.",
+        ),
+        Mistake(
+            "order-of-maps",
+            "down.T @ up.T -> up.T @ down.T",
+            "w_up comes first on the way forward, so on the way back w_down does: grad @ w_down.T @ w_up.T.",
+            also=("down.T @ up.T -> down @ up",),
+        ),
+        Mistake(
+            "from-the-bottom",
+            "w_up[::-1], w_down[::-1] -> w_up, w_down",
+            "the way back begins with the first sublayer: it begins at the top, with the last.",
+        ),
+        Mistake(
+            "top-first",
+            tuple(f"{row})" for row in _ROWS),
+            "the rows begin at the top: row 0 is the input of the first sublayer, and the last row is top.",
+        ),
+        Mistake(
+            "top-missing",
+            ("around[::-1] -> around[:0:-1]", "through[::-1] -> through[:0:-1]"),
+            "the top is missing: n sublayers have n inputs, and top is one more row, the last.",
+        ),
+        Mistake(
+            "bottom-missing",
+            ("around[::-1] -> around[-2::-1]", "through[::-1] -> through[-2::-1]"),
+            "the input of the first sublayer is missing: n + 1 rows are asked for.",
+        ),
+        Mistake(
+            "bottom-only",
+            ("np.array(around[::-1]) -> around[-1]", "np.array(through[::-1]) -> through[-1]"),
+            "this is the gradient at the very bottom: one row for each depth is asked for.",
+        ),
+        Mistake(
+            "top-at-each-depth",
+            f"{_SUM} -> top + around[-1] @",
+            "in added, top is added at each depth: what goes around a sublayer is the gradient just above it.",
+        ),
+        Mistake(
+            "one-sublayer-each",
+            f"{_SUM} -> top + top @",
+            "in added, each row has gone through one sublayer: it goes through all of those above.",
+        ),
+        Mistake(
+            "plain-one-sublayer-each",
+            "through.append(through[-1] -> through.append(top",
+            "in plain, each row has gone through one sublayer: it goes through all of those above.",
+        ),
+        Mistake(
+            "subtracted",
+            f"{_SUM} -> around[-1] - around[-1] @",
+            "the sublayer's part is subtracted: the derivative of x + f(x) is the identity plus that of f.",
+        ),
+        Mistake(
+            "path-around-alone",
+            f"{_SUM} -> around[-1] + 0 * around[-1] @",
+            "in added, only the path around is there: each sublayer's own part comes on top.",
+        ),
+        Mistake(
+            "path-around-in-plain",
+            "through.append(through[-1] @ -> through.append(through[-1] + through[-1] @",
+            "plain has the path around too: without residual connections all goes through the sublayers.",
+        ),
+        Mistake(
+            "added-from-plain",
+            f"{_SUM} -> around[-1] + through[-1] @",
+            "in added, what goes through a sublayer is taken from plain: it is the whole gradient just above it.",
+        ),
+        Mistake(
+            "lengths",
+            "return added, plain -> return np.linalg.norm(added, axis=-1), np.linalg.norm(plain, axis=-1)",
+            "these are the lengths of the gradients: return the gradients themselves.",
+        ),
+        Mistake(
+            "exchanged",
+            "return added, plain -> return plain, added",
+            "the two have changed places: with residual connections first, then without.",
+        ),
+        Mistake(
+            "added-alone",
+            "return added, plain -> return added",
+            "you return the one alone: return both, with residual connections and without.",
+        ),
+    ),
+)
+
+# ---- parameters
+
+_M = 384
+_ATTENTION, _FEED_FORWARD, _NORMS = 4 * _M**2 + 4 * _M, 8 * _M**2 + 5 * _M, 4 * _M
+parameters = Numbers(
+    "parameters",
+    right={"attention": _ATTENTION, "feed_forward": _FEED_FORWARD, "norms": _NORMS, "share": 2 / 3},
+    mistakes={
+        "attention": {
+            4 * _M**2: "the biases are missing: each of the four maps has m of them.",
+            3 * _M**2: "the output map is missing, and the biases: there are four maps from m to m.",
+            3 * _M**2 + 3 * _M: "the output map is missing: there are four maps from m to m.",
+            4 * _M**2 + 3 * _M: "the output map has a bias too.",
+            12 * 4 * _M**2: "the heads share the width: together their maps are m by m, however many they are.",
+        },
+        "feed_forward": {
+            8 * _M**2: "the biases are missing: 4m above and m below.",
+            8 * _M**2 + 4 * _M: "the second map has a bias too, of m entries.",
+            8 * _M**2 + _M: "the first map has a bias too, of 4m entries.",
+            8 * _M**2 + 8 * _M: "the second map's bias has m entries, not 4m.",
+            4 * _M**2: "there are two maps, up and down, and both have biases.",
+            4 * _M**2 + 4 * _M: "that is the map up alone: the map down comes on top.",
+        },
+        "norms": {
+            2 * _M: "a block has two norms, and each has a gain and a shift of m entries.",
+            _M: "a block has two norms, and each has a gain and a shift of m entries.",
+            8 * _M: "a block has two norms, and each has a gain and a shift of m entries.",
+            4: "a norm has a gain and a shift for each channel, not one for all.",
+        },
+        "share": {
+            8 / 11: "the attention has four maps, not three: the output map counts.",
+            1 / 3: "that is the share of the attention.",
+            0.5: "the feed-forward net has 8m² parameters, the attention 4m².",
+            2.0: "that is how many times the attention's it is: the share of the whole block is asked for.",
+        },
+    },
+)
+
+EXERCISES = listed(feed_forward, norm_gradient, way_back)
