@@ -149,10 +149,12 @@ def test_an_import_that_goes_up_is_seen():
     assert problem("mha.heads", "mha.cache") is None
 
 
-def test_a_private_name_taken_from_elsewhere_is_seen():
+def test_a_private_name_taken_from_elsewhere_is_seen(monkeypatch):
+    monkeypatch.setitem(FILES, "course.parts", Path("course/parts/__init__.py"))
+    monkeypatch.setitem(FILES, "course.parts._one", Path("course/parts/_one.py"))
     assert private_elsewhere("mha.heads", "mha.attention._check")
-    assert private_elsewhere("mha.heads", "course.checks.positions._rotary")
-    assert not private_elsewhere("course.checks.positions", "course.checks.positions._rotary")
+    assert private_elsewhere("mha.heads", "course.parts._one")
+    assert not private_elsewhere("course.parts", "course.parts._one")
     assert not private_elsewhere("mha.heads", "mha.attention.attention")
     assert private_attributes("class A:\n    def f(self, b):\n        self._x = 1\n        return b._y + self._x") == {
         "_y"
