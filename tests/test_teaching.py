@@ -51,6 +51,22 @@ def test_every_chapter_has_a_row_with_the_minutes_of_its_exercises():
     assert [sum(minutes[chapter]) for chapter in chapters] == [int(total) for _, _, total in ROW.findall(TEACHING)]
 
 
+def test_the_weeks_take_as_long_as_their_exercises():
+    minutes = {chapter.split("/")[-1]: [int(n) for n in each.split(",")] for chapter, each, _ in ROW.findall(TEACHING)}
+    weeks = [
+        ("attention", "queries_keys_values"),
+        ("multi_head", "positions"),
+        ("encoder_block", "bert"),
+        ("gpt", "xlnet"),
+        ("gpt", "t5"),
+        ("complexity", "gpu_timing"),
+        ("bias_probes",),
+    ]
+    one, two, three, four, with_t5, five, six = (sum(sum(minutes[name][:-1]) for name in week) for week in weeks)
+    said = f"take {one}, {two}, {three}, {four} ({with_t5} with T5), {five} and {six} minutes in weeks 1 to 6"
+    assert said in " ".join(TEACHING.split())
+
+
 def test_the_command_grades_submissions(tmp_path: Path):
     for name, source in SUBMISSIONS.items():
         (tmp_path / f"{name}.py").write_text(source, encoding="utf-8")
