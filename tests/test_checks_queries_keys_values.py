@@ -28,7 +28,7 @@ def lookup_loops(q, k, v):
 
 def lookup_one_hot(q, k, v):
     scores = q @ k.T
-    one_hot = (scores == scores.max(-1, keepdims=True)).astype(float)
+    one_hot = np.eye(len(k))[scores.argmax(-1)]  # the first of equals
     return one_hot @ v, scipy.special.softmax(scores, axis=-1) @ v
 
 

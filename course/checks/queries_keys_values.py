@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from course.checks.diagnosis import Exercise, Feedback, Mistake, Trial, listed
-from course.checks.inputs import numbers, qkv
+from course.checks.inputs import LARGE_RTOL, numbers, qkv
 from course.checks.numeric import Numbers
 from course.checks.shared import ATTENTION, CAUSAL, MASK, OUTPUTS, SOFTMAX, largest, total
 
@@ -32,15 +32,42 @@ def _lookup(q: Array, k: Array, v: Array) -> tuple[Array, Array]:
     return hard, soft
 
 
+def _tied(inputs: dict[str, Array]) -> dict[str, Array]:
+    """Every key twice, with another value, so that the largest score is always shared by two."""
+    return inputs | {"k": np.tile(inputs["k"], (2, 1)), "v": np.concatenate([inputs["v"], inputs["v"] + 1])}
+
+
+def _large(inputs: dict[str, Array]) -> dict[str, Array]:
+    """Scores beyond the 709 at which exp overflows."""
+    return inputs | {"q": 512 * inputs["q"]}
+
+
+def _mean_of_ties(q: Array, k: Array, v: Array) -> tuple[Array, Array]:
+    dots = q @ k.T
+    best = (dots == dots.max(axis=-1, keepdims=True)).astype(float)
+    return best @ v / best.sum(axis=-1, keepdims=True), _lookup(q, k, v)[1]
+
+
 lookup = Exercise(
     _lookup,
     "q (i, d), k (j, d), v (j, e) -> hard (i, e), soft (i, e)",
     trials=(
         Trial("three queries and seven keys", qkv(71, 3, 7, 5, 2)),
-        Trial("other sizes", qkv(74, 5, 11, 3, 13)),
+        Trial("keys that share the largest score", _tied(qkv(77, 5, 3, 2, 7))),
+        Trial("large scores", _large(qkv(74, 5, 11, 3, 13)), LARGE_RTOL),
     ),
     shared=(*SOFTMAX, *OUTPUTS),
     mistakes=(
+        Mistake(
+            "last-of-ties",
+            "dots.argmax(1) -> dots.shape[1] - 1 - dots[:, ::-1].argmax(1)",
+            "where several keys share the largest score, you take the last of them: take the first, as argmax does.",
+        ),
+        Mistake(
+            "mean-of-ties",
+            _mean_of_ties,
+            "where several keys share the largest score, you average their values: take the first, as argmax does.",
+        ),
         Mistake(
             "smallest",
             "argmax(1) -> argmin(1)",
