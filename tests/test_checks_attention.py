@@ -286,7 +286,7 @@ WRONG = [
     (
         check.softmax,
         lambda s: np.exp(s) / s.sum(-1, keepdims=True),
-        "overflows+over-sum-of-scores",
+        "over-sum-of-scores",
         "by the sum of the scores",
     ),
     (check.softmax, lambda s: np.sqrt(naive(2 * s)), "overflows+unit-length", "squares of the weights sum to 1"),
@@ -617,8 +617,8 @@ WRONG = [
             (lambda e: naive(e - e.mean(-1, keepdims=True)), "wrong-shift", "the mean or the smallest"),
             (
                 lambda e: np.exp(e) / np.exp(e).sum(),
-                "overflows+sum-over-everything",
-                "wrong. First, queries near the points",
+                "sum-over-everything",
+                "divided by the sum of all:",
             ),
             (lambda e: np.exp(e) / e.shape[1], "not-normalised", "divide each row by its sum"),
             (softmax_exponentials, "shifted-not-normalised", "the largest weight of each row is 1"),

@@ -350,11 +350,6 @@ masked_loss = Exercise(
             "picked = log_p[predicted][:, targets[predicted]]; predicted = ...",
             "every predicted position meets every target: pick one for each, log_p[np.arange(n), targets].",
         ),
-        Mistake(
-            "masked-logits",
-            "asked = logits -> asked = logits * predicted[..., None]",
-            "the logits are multiplied by the mask: leave them, and choose among the losses.",
-        ),
     ),
 )
 
