@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,18 @@ def _drawn(label: str, seed: int, batch: int, length: int) -> Trial:
         },
         single_rtol=1e-6,
     )
+
+
+def _groups(inputs: Mapping[str, Any]) -> dict[str, Array]:
+    special, kind = inputs["special"], inputs["kind"]
+    chosen = (inputs["chance"] < 0.15) & ~special
+    return {
+        "special tokens": special,
+        "tokens that are not chosen": ~chosen & ~special,
+        "chosen tokens of a kind below 0.8": chosen & (kind < 0.8),
+        "chosen tokens of a kind from 0.8 to 0.9": chosen & (kind >= 0.8) & (kind < 0.9),
+        "chosen tokens of a kind of 0.9 or more": chosen & (kind >= 0.9),
+    }
 
 
 _RANDOM = "(kind >= 0.8) & (kind < 0.9)"
@@ -224,6 +237,7 @@ mask_tokens = Exercise(
             "the tokens are returned as they were: return the changed ones.",
         ),
     ),
+    parts=_groups,
 )
 
 # ---- the loss on them
@@ -499,10 +513,19 @@ mean_pooling = Exercise(
             also=("real.sum(axis=1) -> real.sum(axis=1, keepdims=True)",),
         ),
         Mistake(
+            "median",
+            f"{_MEAN} -> np.nanmedian(np.where(key_mask[..., None], vectors, np.nan), axis=1)",
+            "this is the median of the real tokens: take the mean.",
+            also=(
+                f"{_MEAN} -> np.median(vectors, axis=1)",
+                f"{_MEAN} -> np.median(np.where(key_mask[..., None], vectors, np.nan), axis=1)",
+            ),
+        ),
+        Mistake(
             "token-vectors",
             f"{_MEAN} -> real / counts[:, None, None]",
             "the tokens are not added up: sum over axis 1, then divide.",
-            also=(f"{_MEAN} -> real",),
+            also=(f"{_MEAN} -> real", f"{_MEAN} -> vectors[key_mask]"),
         ),
     ),
 )

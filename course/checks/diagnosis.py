@@ -31,7 +31,8 @@ An `Exercise` holds the right answer as a function of a few lines of plain NumPy
   for each axis within a trial, other sizes in another trial, none of them the notebook's own.
 - What no mistake explains is described by `course.checks.properties`, and what raises by `course.checks.errors`.
 - Results that the right answer gives as integers must be integers.
-- `remark` may add a sentence to what is said of an answer nobody foresaw, given inputs and outputs by name.
+- `remark` may add a sentence to what is said of an answer nobody foresaw, given inputs and outputs by name; `parts` may
+  name places, such as {"padding": mask}, so that "right but for padding" can be said.
 
 `tests/test_checks.py` holds all tables to what they promise: each mistake is wrong and gets its own diagnosis.
 """
@@ -51,7 +52,7 @@ import numpy as np
 from course.checks import errors, properties
 from course.checks.answers import Answer, Arrays, Feedback, NotRight, Trial, ask, close
 from course.checks.edits import Edit, Mistake, Source, Span, apart
-from course.checks.signature import Signature
+from course.checks.signature import Axes, Signature
 
 __all__ = ["Exercise", "Feedback", "Mistake", "Trial", "listed"]
 
@@ -100,6 +101,7 @@ class Exercise:
         right: the right answer.  signature: its arguments and results with their axes.
         trials: the calls, the plainest first.  mistakes, shared: looked up in this order.
         remark: given inputs and outputs by name, a sentence that helps with a wrong answer nobody foresaw, or "".
+        parts: given inputs by name, places of the results that may go wrong apart, by what they are called.
     """
 
     right: Function
@@ -108,6 +110,7 @@ class Exercise:
     mistakes: tuple[Mistake, ...]
     shared: tuple[Mistake, ...] = ()
     remark: Callable[[Mapping[str, Any], Mapping[str, Any]], str] = lambda inputs, outputs: ""
+    parts: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda inputs: {}
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "__doc__", f"Check fn{self.signature and f': {self.signature}'}. {self.right.__doc__}")
@@ -165,6 +168,9 @@ class Exercise:
     def _parsed(self) -> Signature:
         return Signature(self.signature)
 
+    def _axes(self, n: int) -> Axes:
+        return self._parsed.of(self.trials[n], self.parts(self.trials[n].inputs))
+
     @property
     def _results(self) -> tuple[str, ...]:
         return self._parsed.results
@@ -215,11 +221,10 @@ class Exercise:
         n = wrong[0]
         trial = self.trials[n]
         if error := answers[n].error:
-            return errors.describe(fn, error, self._parsed.of(trial), self._parsed.called(trial))
-        seen = [
-            (self._parsed.of(self.trials[n]), answers[n].arrays, self.wanted[n]) for n in wrong if answers[n].arrays
-        ]
-        told = properties.describe(seen, self._results, [self.trials[n].single_rtol for n in wrong])
+            return errors.describe(fn, error, self._axes(n), self._parsed.called(trial))
+        failing = [n for n in wrong if answers[n].arrays]
+        seen = [(self._axes(n), answers[n].arrays, self.wanted[n]) for n in failing]
+        told = properties.describe(seen, self._results, [self.trials[n].single_rtol for n in failing])
         comparable = [x.shape for x in answers[n].arrays] == [x.shape for x in self.wanted[n]]
         remark = (
             self.remark(trial.inputs, dict(zip(self._results, answers[n].arrays, strict=True))) if comparable else ""

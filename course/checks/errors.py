@@ -266,6 +266,8 @@ def _two_shapes(scene: Scene, one: Shape, other: Shape) -> Told:
     bare = tuple(n for n in small if n != 1)
     if bare != small and bare == large[len(large) - len(bare) :]:
         return "axis-added", f"an axis was added that is not needed: {bare} would fit {large}, {small} does not."
+    if one[1:] == other[:-1] and any(isinstance(node.op, ast.Mult) for node in scene.nodes(ast.BinOp)):
+        return "elementwise", f"* multiplies entry by entry, and {named(one)} meets {named(other)}: is @ meant?"
     drops = any("keepdim" not in call for call in REDUCTION.findall(f"{scene.source}\n{scene.line}"))
     dropped = [n for n in range(len(large)) if bare == large[:n] + large[n + 1 :]]
     if dropped and drops:
@@ -386,6 +388,20 @@ TRANSLATIONS: tuple[tuple[str, Callable[[Scene, re.Match[str]], Told | None]], .
         _fixed(
             "unequal-parts", "the axis cannot be cut into so many equal parts: is another axis meant, as in axis=-1?"
         ),
+    ),
+    (
+        r"all input arrays must have the same shape",
+        _fixed("stacked", "np.stack wants equal shapes, for it makes a new axis: np.concatenate joins along one."),
+    ),
+    (
+        r"zero-size array to reduction",
+        _fixed(
+            "empty-array", "an array without entries has no maximum: a row or length is 0 there, so treat it apart."
+        ),
+    ),
+    (
+        r"Expected target size",
+        _fixed("cross-entropy", "cross_entropy wants the classes on axis 1: flatten to (b·i, v) and (b·i,) first."),
     ),
     (
         r"cannot select an axis to squeeze",

@@ -191,6 +191,13 @@ top_p = Exercise(
             "not-sorted",
             "np.argsort(-p, axis=-1) -> np.tile(np.arange(p.shape[-1]), (len(p), 1))",
             "the sum runs over the tokens in the order of their ids: sort them first, the likeliest first.",
+            also=tuple(
+                (
+                    "np.argsort(-p, axis=-1) -> np.indices(p.shape)[1]",
+                    f"before < threshold -> before + ordered {sign} threshold",
+                )
+                for sign in ("<=", "<")
+            ),
         ),
         Mistake(
             "ascending",
@@ -279,6 +286,10 @@ top_p = Exercise(
             "complement",
             "before < threshold -> before >= threshold",
             "the unlikely tokens are kept and the likely ones left out: turn the mask round.",
+            also=(
+                "before < threshold -> before + ordered >= threshold",
+                "before < threshold -> before + ordered > threshold",
+            ),
         ),
         Mistake(
             "softmax-again",
@@ -286,7 +297,12 @@ top_p = Exercise(
             "a softmax was taken of probabilities: they are no scores. Divide what is left by its sum.",
             also=(f"{_SHARES} -> (e := np.exp(nucleus)) / e.sum(axis=-1, keepdims=True)",),
         ),
-        Mistake("nothing-filtered", f"{_SHARES} -> p", "this is p itself: nothing was left out."),
+        Mistake(
+            "nothing-filtered",
+            f"{_SHARES} -> p",
+            "this is p itself: nothing was left out.",
+            also=(f"{_SHARES} -> ordered",),
+        ),
         Mistake(
             "equal-shares",
             f"{_SCATTER} -> np.put_along_axis(nucleus, order, kept * 1.0, axis=-1)",
@@ -387,7 +403,10 @@ cached_attention = Exercise(
             "new-alone",
             (f"{_KEYS} -> k", f"{_VALUES} -> v"),
             "what is cached is not used: the new keys and values are appended to it.",
-            also=((f"{_KEYS} -> k", f"{_VALUES} -> v", f"{_FILL} -> scores"),),
+            also=(
+                (f"{_KEYS} -> k", f"{_VALUES} -> v", f"{_FILL} -> scores"),
+                (f"{_KEYS} -> k", f"{_VALUES} -> v", f"{_TRI} -> np.tri(n_queries, n_keys, len(cached_k), dtype=bool)"),
+            ),
         ),
         Mistake(
             "new-before-cached",
@@ -397,8 +416,11 @@ cached_attention = Exercise(
         Mistake(
             "orders-differ",
             f"{_KEYS} -> np.concatenate([k, cached_k])",
-            "keys and values are joined in different orders: cached first in both.",
-            also=(f"{_VALUES} -> np.concatenate([v, cached_v])",),
+            "keys, values or mask are joined in different orders: cached first in all.",
+            also=(
+                f"{_VALUES} -> np.concatenate([v, cached_v])",
+                f"{_TRI} -> np.roll({_TRI}, -len(cached_k), axis=1)",
+            ),
         ),
         Mistake(
             "values-not-joined",
@@ -409,6 +431,11 @@ cached_attention = Exercise(
             "keys-not-joined",
             f"{_KEYS} -> k",
             "the cached keys are not used: join them with the new ones, as the values are.",
+        ),
+        Mistake(
+            "added-up",
+            (f"{_KEYS} -> cached_k + k", f"{_VALUES} -> cached_v + v"),
+            "cached and new keys are added up: join them along the tokens, np.concatenate.",
         ),
         Mistake(
             "joined-along-channels",

@@ -333,6 +333,42 @@ def _constant(got: Array, want: Array, axes: Axes, n: int) -> Told | None:
     return None
 
 
+def _part(got: Array, want: Array, axes: Axes, n: int) -> Told | None:
+    """Wrong in places that have a name alone, and what stands there if it is what was handed over."""
+    wrong = ~np.isclose(got.astype(np.float64), want, 1e-5, 1e-8, equal_nan=True)
+    named = {name: mask for name, mask in axes.parts.items() if np.shape(mask) == wrong.shape}
+    touched = {name: mask for name, mask in named.items() if (wrong & mask).any()}
+    if not touched or len(touched) == len(named) or (wrong & ~np.logical_or.reduce(list(touched.values()))).any():
+        return None
+    return "right-but-for-a-part", (f"is right but for {' and '.join(touched)}{_instead(got, axes, wrong)}")
+
+
+def _instead(got: Array, axes: Axes, wrong: Array) -> str:
+    """What stands in the wrong places, if it is all the same or handed over."""
+    found = got[wrong]
+    if len(found) > 1 and (found == found[0]).all():
+        return f", where it is {found[0]:.6g}"
+    for name, x in axes.inputs.items():
+        if np.shape(x) == got.shape and np.array_equal(np.asarray(x)[wrong], found):
+            return f", where it is {name}"
+    return ""
+
+
+def _unwritten(got: Array, want: Array, axes: Axes, n: int) -> Told | None:
+    """Zero wherever it is wrong, in whole slices from some place on."""
+    wrong = ~np.isclose(got.astype(np.float64), want, 1e-3, 1e-5, equal_nan=True)
+    if wrong.all() or wrong.sum() < 2 or got[wrong].any() or not want[wrong].all():
+        return None
+    return "partly-zero", "is right in part and 0 in the rest: does a loop end early, with a return inside it?"
+
+
+def _handed_over(got: Array, want: Array, axes: Axes, n: int) -> Told | None:
+    for name, x in axes.inputs.items():
+        if isinstance(x, np.ndarray) and got.ndim and close(got, x, 1e-6):
+            return "handed-back", f"is {name} itself, as it was handed over"
+    return None
+
+
 def _rows_scaled(got: Array, want: Array, axes: Axes, n: int) -> Told | None:
     """Each slice along an axis has a factor of its own."""
     if want.ndim < 2 or not np.isfinite(got).all() or not np.isfinite(want).all():
@@ -348,7 +384,20 @@ def _rows_scaled(got: Array, want: Array, axes: Axes, n: int) -> Told | None:
 
 
 def _properties() -> Iterator[Property]:
-    yield from (_coarse, _constant, _scaled, _shifted, _elementwise, _reordered, _finite, _sums, _forbidden)
+    yield from (
+        _coarse,
+        _constant,
+        _handed_over,
+        _part,
+        _unwritten,
+        _scaled,
+        _shifted,
+        _elementwise,
+        _reordered,
+        _finite,
+        _sums,
+        _forbidden,
+    )
     yield from (_right_but_for, _rows_scaled)
 
 

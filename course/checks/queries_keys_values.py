@@ -115,6 +115,15 @@ lookup = Exercise(
             "no key equals a query, so nothing is found: take the value of the key with the largest dot product.",
         ),
         Mistake(
+            "largest-of-values",
+            "hard = v[best] -> hard = v.max(axis=-1)",
+            "the largest is taken among the values: choose by the scores, v[argmax of the scores].",
+            also=(
+                "hard = v[best] -> hard = v.max(axis=0)",
+                "hard = v[best] -> hard = np.tile(v.max(axis=0), (len(q), 1))",
+            ),
+        ),
+        Mistake(
             "hard-twice",
             "return hard, soft -> return hard, hard",
             "this is the best key's value again: average all values with the softmax of the scores.",
@@ -213,6 +222,12 @@ causal_weights = Exercise(
             "only later keys get weight, and the first query is level with the first key: keep the lower triangle, "
             "moved right by j - i.",
             also=(f"{_TRI} -> ~np.tri(n_queries, n_keys, -1, dtype=bool)",),
+        ),
+        Mistake(
+            "keys-cut-off",
+            "return weights -> return weights[:, :n_queries]",
+            "a column for some keys is missing: return weights for all keys, (i, j).",
+            also=("n_queries, n_keys = scores.shape -> n_queries = n_keys = len(scores); scores = scores[:, :n_keys]",),
         ),
         Mistake(
             "square-mask",

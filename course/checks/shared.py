@@ -471,6 +471,16 @@ CAUSAL = (
         f"{_TRI} -> np.tri(n_queries, n_keys, dtype=bool)",
         "the first query is level with the first key: the last ones are level, so the triangle moves right by "
         "the number of keys less that of queries.",
+        also=(
+            f"{_TRI} -> np.tri(n_queries, n_keys, 1, dtype=bool)",
+            f"{_TRI} -> np.tri(n_queries, n_keys, -1, dtype=bool)",
+        ),
+    ),
+    Mistake(
+        "offset-of-queries",
+        f"{_TRI} -> np.tri(n_queries, n_keys, n_queries, dtype=bool)",
+        "the triangle is moved by the number of queries: move it by the number of keys less that of queries.",
+        also=(f"{_TRI} -> np.tri(n_queries, n_keys, n_keys, dtype=bool)",),
     ),
 )
 
@@ -619,7 +629,8 @@ CROSS_ENTROPY = (
     Mistake(
         "over-positions",
         ("asked.max(axis=-1 -> asked.max(axis=1", "np.exp(shifted).sum(axis=-1 -> np.exp(shifted).sum(axis=1"),
-        "the softmax runs over the positions: it runs over the vocabulary, the last axis.",
+        "the softmax runs over another axis: it runs over the vocabulary, the last.",
+        also=(("asked.max(axis=-1 -> asked.max(axis=0", "np.exp(shifted).sum(axis=-1 -> np.exp(shifted).sum(axis=0"),),
     ),
     Mistake(
         "over-everything",

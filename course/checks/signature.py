@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -21,12 +23,14 @@ class Axes:
 
     Args:
         names: of each length, its name; a length that two axes share has none.
-        inputs: the shape of each array that was handed over.  results: the axes of each result.
+        results: the axes of each result.
+        inputs: what was handed over.  parts: places of the results, by what they are called.
     """
 
     names: Mapping[int, str]
-    inputs: Mapping[str, Shape]
     results: tuple[str, ...]
+    inputs: Mapping[str, Any]
+    parts: Mapping[str, Any]
 
     def named(self, shape: Shape) -> str:
         """(3, 5) as "(3, 5), that is (i, d)", or without what is not known."""
@@ -54,8 +58,8 @@ class Signature:
     def results(self) -> tuple[str, ...]:
         return tuple(self._gives)
 
-    def of(self, trial: Trial) -> Axes:
-        """The axes' names in a trial, from the shapes of its inputs."""
+    def of(self, trial: Trial, parts: Mapping[str, Any] = MappingProxyType({})) -> Axes:
+        """The axes' names in a trial, from the shapes of its inputs, and what parts of its results are called."""
         shapes = {name: x.shape for name, x in trial.inputs.items() if isinstance(x, np.ndarray)}
         lengths: dict[int, set[str]] = {}
         for name, shape in shapes.items():
@@ -63,7 +67,7 @@ class Signature:
             for axis, length in zip(axes, shape, strict=True) if len(axes) == len(shape) else ():
                 lengths.setdefault(length, set()).add(axis)
         names = {length: found.pop() for length, found in lengths.items() if len(found) == 1 and length != 1}
-        return Axes(names, shapes, tuple(self._gives.values()))
+        return Axes(names, tuple(self._gives.values()), trial.inputs, parts)
 
     def called(self, trial: Trial) -> str:
         """The arguments as a learner would list them: q (3, 5), n_heads = 2."""
