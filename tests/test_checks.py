@@ -106,7 +106,8 @@ def test_two_mistakes_at_once_are_told_or_what_gives_the_same(exercise):
         feedback = exercise(pair.fn)
         found = feedback.diagnosis.split("+")
         named = {mistake.key for mistake in (*exercise.mistakes, *exercise.shared)}
-        assert feedback.ok or set(found) <= named or len(pair.mistakes) < 2, (pair.diagnosis, feedback)
+        raises = any(pair.on(n, trial).error for n, trial in enumerate(exercise.trials))
+        assert feedback.ok or raises or set(found) <= named or len(pair.mistakes) < 2, (pair.diagnosis, feedback)
 
 
 @pytest.mark.parametrize("exercise", EXERCISES)
@@ -358,7 +359,7 @@ def unpacked(x):
         (lambda x: x - x.T, "transposed-operand", "(5, 3), that is (d, i): one of them has to be transposed"),
         (lambda x: x + x[0, :2], "shapes-differ", "two axes fit if equal or if one of them is 1."),
         (lambda x: x.__iadd__(x[0, :2]), "shapes-differ", "(3, 5), that is (i, d) meets (2,)."),
-        (lambda x: np.dot(x, x), "transpose-missing", "Transpose the second: x @ x.T."),
+        (lambda x: np.dot(x, x), "transpose-missing", "x @ x.T would fit."),
         (stacked, "reversed-axes", "y.swapaxes(-1, -2) exchanges the last two."),
         (transposed_as_in_torch, "transpose-order", "y.swapaxes(1, 2) exchanges two."),
         (lambda x: np.where(x[:2] > 0, x, 0), "where-shapes", "np.where got condition, value if True, value if False"),
@@ -373,7 +374,7 @@ def unpacked(x):
         (lambda x: x.sum(dim=-1), "dim", "NumPy calls it axis"),
         (lambda x: x.sum(-1, keepdim=True), "keepdim", "NumPy calls it keepdims"),
         (lambda x: x.sum(2), "axis-unknown", "axis=-1 is the last one"),
-        (lambda x: torch.tensor(x) @ torch.tensor(x), "transpose-missing", "Transpose the second"),
+        (lambda x: torch.tensor(x) @ torch.tensor(x), "transpose-missing", "would fit."),
         (lambda x: torch.tensor(x).float() @ torch.tensor(x).T, "dtypes-differ", "float32 meets float64"),
         (lambda x: torch.tensor(x) + torch.tensor(x)[:, 0], "keepdims-missing", ""),
         (lambda x: (x > 0) - (x > 1), "minus-mask", "~mask"),

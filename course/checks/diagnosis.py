@@ -59,6 +59,7 @@ __all__ = ["Exercise", "Feedback", "Mistake", "Trial", "listed"]
 Function = Callable[..., Any]
 
 MOST_EXTENDED, MOST_STYLED = 20, 500
+LIKELY, CLEARLY = 0.4, 0.05
 FLOAT32 = " It agrees to single precision only: some step of it computes in float32."
 COARSE = FLOAT32[:-1] + ", or adds a small number such as 1e-6 that the formula does not have."
 
@@ -221,7 +222,8 @@ class Exercise:
         n = wrong[0]
         trial = self.trials[n]
         if error := answers[n].error:
-            return errors.describe(fn, error, self._axes(n), self._parsed.called(trial))
+            raised = errors.describe(fn, error, self._axes(n), self._parsed.called(trial)).feedback
+            return NotRight(raised.diagnosis, raised.message + (f" Seen on {trial.label}." if n else ""))
         failing = [n for n in wrong if answers[n].arrays]
         seen = [(self._axes(n), answers[n].arrays, self.wanted[n]) for n in failing]
         told = properties.describe(seen, self._results, [self.trials[n].single_rtol for n in failing])
@@ -264,8 +266,8 @@ class Exercise:
         first = next(n for n, answer in enumerate(answers) if not self._is_right(n, answer))
         for n, wrong in partly:
             if not self._is_right(n, answers[n]) and (first > 0 or all(map(_is_broken, answers[n:]))):
-                told = self._told([wrong], answers).feedback
-                return NotRight(told.diagnosis, f"{told.message} More is wrong on {self.trials[n].label}.")
+                told = self._told([wrong], answers)
+                return told and NotRight(wrong.diagnosis, f"{wrong.message} More is wrong on {self.trials[n].label}.")
         return None
 
     def _n_fitting(self, wrong: Wrong, answers: list[Answer]) -> int:
@@ -275,15 +277,20 @@ class Exercise:
                 return n
         return len(answers)
 
-    def _told(self, fitting: list[Wrong], answers: list[Answer]) -> NotRight:
-        """Of several that give the same, the first; of several that raise the same, the one in the likeliest line."""
-        raised = next((n for n, answer in enumerate(answers) if answer.error), None)
+    def _told(self, fitting: list[Wrong], answers: list[Answer]) -> NotRight | None:
+        """Of several that give the same, the first; of several that raise the same, the one in the likeliest line.
+
+        None if the lines do not tell: what is said of the error itself is true then.
+        """
         best = fitting[0]
-        if raised is not None and len(fitting) > 1:
-            line = errors.line(answers[raised].error)
-            best = max(
-                fitting, key=lambda wrong: errors.likeness(line, errors.edited_line(wrong.answers[raised].error))
-            )
+        failed = [n for n, answer in enumerate(answers) if not self._is_right(n, answer)]
+        if all(answers[n].error for n in failed):
+            place = errors.place(answers[failed[0]].error)
+            likely = {w: errors.likeness(place, errors.place(w.answers[failed[0]].error)) for w in fitting}
+            best = max(fitting, key=lambda wrong: likely[wrong])
+            rivals = {w.diagnosis for w in fitting if likely[w] > likely[best] - CLEARLY}
+            if likely[best] < LIKELY or len(rivals) > 1:
+                return None
         return NotRight(best.diagnosis, best.message)
 
     def _recognised_in_one_array(self, answers: list[Answer]) -> NotRight | None:

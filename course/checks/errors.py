@@ -20,7 +20,7 @@ from course.checks.answers import NotRight
 from course.checks.edits import FILE
 from course.checks.signature import Axes
 
-__all__ = ["describe", "edited_line", "likeness", "line", "told"]
+__all__ = ["describe", "likeness", "place", "told"]
 
 Shape = tuple[int, ...]
 Told = tuple[str, str]  # diagnosis, and what to write
@@ -116,21 +116,21 @@ def told(error: BaseException | None) -> str:
     return IN_PLACE.sub(r"\1", _text(error)) if error else ""
 
 
-def line(error: BaseException | None) -> str:
-    """The learner's line, or the edited right answer's, that an error came from, or ""."""
-    return (_place(error)[1] or edited_line(error)) if error else ""
-
-
-def edited_line(error: BaseException | None) -> str:
-    """The statement of an edited right answer that an error came from, or ""."""
-    steps = traceback.extract_tb(error.__traceback__) if error else []
-    files = [step.filename for step in steps if step.filename.startswith(FILE)]
-    return files[-1].removeprefix(FILE).strip() if files else ""
+def place(error: BaseException | None) -> str:
+    """The learner's expression, or the statement of an edited right answer, that an error came from, or ""."""
+    if error is None:
+        return ""
+    _, line, expression = _place(error)
+    files = [step.filename for step in traceback.extract_tb(error.__traceback__) if step.filename.startswith(FILE)]
+    edited = files[-1].removeprefix(FILE).strip() if files else ""
+    return expression or line or edited
 
 
 def likeness(one: str, other: str) -> float:
-    """Of two lines, from 0 to 1."""
-    return SequenceMatcher(None, one.split(" = ")[-1], other.split(" = ")[-1]).ratio()
+    """How much of the shorter of two expressions stands in the other, from 0 to 1; 1 if one of them is not known."""
+    a, b = ("".join(text.split(" = ")[-1].split()) for text in (one, other))
+    longest = SequenceMatcher(None, a, b, autojunk=False).find_longest_match().size
+    return longest / min(len(a), len(b)) if a and b else 1.0
 
 
 def _place(error: BaseException) -> tuple[FrameType | None, str, str]:
@@ -207,11 +207,11 @@ def _product(scene: Scene, match: re.Match[str]) -> Told | None:
     turned = ".T" if len(b) == 2 else ".swapaxes(-1, -2)"
     if len(a) == len(b) == 2 or len(a) == len(b):
         if a[-1] == b[-1]:
-            return "transpose-missing", f"{said} Transpose the second: {one} @ {other}{turned}."
+            return "transpose-missing", f"{said} {one} @ {other}{turned} would fit."
         if len(a) > 1 and a[-2] == b[-2]:
-            return "transpose-missing", f"{said} Transpose the first: {one}{turned} @ {other}."
+            return "transpose-missing", f"{said} {one}{turned} @ {other} would fit."
         if len(a) > 1 and b[-1] == a[-2]:
-            return "factors-exchanged", f"{said} Exchange the two: {other} @ {one}."
+            return "factors-exchanged", f"{said} {other} @ {one} would fit."
     return "inner-axes", f"{said} Is a transpose missing, or are the two in the wrong order?"
 
 

@@ -251,10 +251,13 @@ SOFTMAX = (
     ),
     Mistake(
         "half-shifted",
-        f"exponentials / {_SUM} -> exponentials / np.exp(scores).sum(axis=-1, keepdims=True)",
+        (
+            f"{_SHIFT} -> {_SHIFT}",
+            f"exponentials / {_SUM} -> exponentials / np.exp(scores).sum(axis=-1, keepdims=True)",
+        ),
         "the largest score is subtracted on one side of the fraction line only: "
         "divide by the sum of the same exponentials.",
-        also=(f"exponentials / {_SUM} -> np.exp(scores) / {_SUM}",),
+        also=((f"{_SHIFT} -> {_SHIFT}", f"exponentials / {_SUM} -> np.exp(scores) / {_SUM}"),),
     ),
     Mistake(
         "softmax-twice",
@@ -370,8 +373,6 @@ MASK = (
         also=(
             (f"{_FILL} -> scores + (1 - allowed) * -np.inf", _BARE_SUM),
             f"{_FILL} -> np.where(allowed, scores, np.inf)",
-            f"{_MAX} -> scores.mean(axis=-1, keepdims=True)",
-            f"{_MAX} -> scores.min(axis=-1, keepdims=True)",
         ),
     ),
     Mistake(
