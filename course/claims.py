@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from course.verdicts import KINDS, OUTCOMES, Criterion, Measurement, decide, round_measurement, shown
+from course.verdicts import KINDS, NOT_TESTED, OUTCOMES, Criterion, Measurement, decide, round_measurement, shown
 from mha.statistics.intervals import student_interval
 from mha.validation import check_choice, check_finite, check_number, check_texts
 
@@ -72,15 +72,20 @@ class Claim:
 
     Args:
         id: "C01" to "C57".
+        scale: where the claim is about larger models than those measured, what was measured, as in "half a million
+            parameters": the verdict is then "not tested at this scale", whatever came out.
     Raises:
-        ValueError: there is no such claim. Showing it (or its verdict) without a measurement raises too.
+        ValueError: there is no such claim, it is a definition and has a scale, or scale says nothing. Showing it (or its verdict) without a measurement raises too.
     """
 
-    def __init__(self, id: str) -> None:
+    def __init__(self, id: str, *, scale: str | None = None) -> None:
         if id not in claims():
             near = difflib.get_close_matches(str(id), claims(), n=3)
             raise ValueError(f"id must be one of C01 to C57, got {id!r}; near it: {', '.join(near) or 'none'}")
         self.row = claims()[id]
+        if scale is not None and (self.row.kind == "definition" or not str(scale).strip()):
+            raise ValueError(f"scale must say what was measured of a claim that is no definition, got {scale!r}")
+        self.scale = scale
         self._measurements: dict[tuple[str, str | None], tuple[Measurement, Criterion]] = {}
 
     @property
@@ -90,12 +95,12 @@ class Claim:
 
     @property
     def verdict(self) -> str:
-        """ "holds", "holds if", "fails", "defined" or "undecided"."""
+        """ "holds", "holds if", "fails", "defined", "undecided" or "not tested at this scale"."""
         return self._decide()[0]
 
     @property
     def condition(self) -> str | None:
-        """The condition of "holds if", else None."""
+        """The condition of "holds if", what was measured where the scale does not suffice, else None."""
         return self._decide()[1]
 
     def measure(
@@ -187,10 +192,13 @@ class Claim:
                     f"{one.label!r} must be measured outside {one.when!r} too, under the same label: "
                     f"got one side of the condition"
                 )
-        return decide(self.row.kind, [(m.label, m.when, m.outcome) for m in self.measurements])
+        decided = decide(self.row.kind, [(m.label, m.when, m.outcome) for m in self.measurements])
+        return (NOT_TESTED, self.scale) if self.scale else decided
 
     def _heading(self) -> str:
         verdict, condition = self._decide()
+        if verdict == NOT_TESTED:
+            return f"{verdict}, {condition}"
         return f"{verdict} {condition}" if condition else verdict
 
     def __repr__(self) -> str:

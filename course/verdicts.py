@@ -11,11 +11,22 @@ from dataclasses import dataclass
 
 from mha.validation import check_choice, check_integer
 
-__all__ = ["KINDS", "OUTCOMES", "VERDICTS", "Criterion", "Measurement", "decide", "round_measurement", "shown"]
+__all__ = [
+    "KINDS",
+    "NOT_TESTED",
+    "OUTCOMES",
+    "VERDICTS",
+    "Criterion",
+    "Measurement",
+    "decide",
+    "round_measurement",
+    "shown",
+]
 
 KINDS = ("measured", "definition")
 OUTCOMES = {"pass": "pass", "fail": "fail", "undecided": "undecided: the interval spans the criterion"}  # as they read
-VERDICTS = ("holds", "holds if", "fails", "defined", "undecided")
+NOT_TESTED = "not tested at this scale"  # what was measured cannot judge a claim about larger models
+VERDICTS = ("holds", "holds if", "fails", "defined", "undecided", NOT_TESTED)
 
 
 @dataclass(frozen=True)

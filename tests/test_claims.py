@@ -517,3 +517,20 @@ def test_the_readme_and_the_changelog_count_claims_and_verdicts_as_they_are():
     assert f"It lists {n_claims} claims about attention. {n_judged} of them have" in readme
     assert f"The other {n_claims - n_judged} belong to chapters that are to come" in readme
     assert f"{n_judged} of {n_claims} claims have a verdict" in changelog
+
+
+def test_a_claim_about_larger_models_is_not_tested_at_this_scale():
+    claim = Claim("C15", scale="half a million parameters")
+    claim.measure("bits", NOISE + 1, below=0)
+    assert (claim.verdict, claim.condition) == ("not tested at this scale", "half a million parameters")
+    assert "C15 not tested at this scale, half a million parameters: " in repr(claim)
+    assert record(claim)["verdict"] == "not tested at this scale"
+    plain = Claim("C15")
+    plain.measure("bits", NOISE + 10, below=0)
+    assert plain.verdict == "fails"
+
+
+@pytest.mark.parametrize(("id", "scale"), [("C02", "small models"), ("C15", " ")])
+def test_a_scale_must_say_something_of_what_is_measured(id, scale):
+    with pytest.raises(ValueError, match="scale must say"):
+        Claim(id, scale=scale)
