@@ -142,6 +142,7 @@ WRONG = [
     (check.feed_forward, lambda x, a, b, c, d: np.maximum((x @ a + b) @ c + d, 0), "relu-last", "between the two"),
     (check.feed_forward, lambda x, *maps: x + net_neurons(x, *maps), "residual", "the block around"),
     (check.feed_forward, lambda x, a, b, c, d: x @ a + b, "hidden-alone", "second map is missing"),
+    (check.way_back, lambda *a: back(*a, around=lambda g, top: 1), "one-for-the-identity", "g + gJ"),
     (check.way_back, lambda *a: back(*a, around=lambda g, top: 0 * g), "no-path-around", "the identity"),
     (check.way_back, lambda *a: back(*a, around=lambda g, top: top), "top-at-each-depth", "just above it"),
     (check.way_back, lambda *a: back(*a, step=lambda g, up, down: g @ up @ down), "not-transposed", "transposed"),

@@ -147,6 +147,21 @@ def spans_counted_by_hand(tokens, taken, sentinels):
     return source, [*target, sentinels[0]]
 
 
+def spans_written_late(tokens, taken, sentinels):
+    """A span is written when the next token that stays comes by, and the last one never."""
+    source, target, span, n = [], [], [], 0
+    for token, out in zip(tokens, taken, strict=True):
+        if out:
+            span.append(token)
+            continue
+        if span:
+            source.append(sentinels[n])
+            target += [sentinels[n], *span]
+            span, n = [], n + 1
+        source.append(token)
+    return source, [*target, sentinels[n]]
+
+
 def layer_norm_without_bias(x, weight, eps):
     return F.layer_norm(torch.from_numpy(x), (len(weight),), torch.from_numpy(weight), None, eps)
 
@@ -204,6 +219,7 @@ def softmax_on_heads(q, k, table, buckets):
         (check.split_at_spans, lambda tokens, taken, s: spans_loop(tokens, ~taken, s), "polarity", "True in taken"),
         (check.split_at_spans, lambda *i: (spans_loop(*i)[0], spans_loop(*i)[1][:-1]), "no-last-sentinel", "one more"),
         (check.split_at_spans, lambda tokens, taken, s: (tokens[~taken], tokens[taken]), "no-sentinels", "nothing"),
+        (check.split_at_spans, spans_written_late, "last-span-unseen", "after the loop too"),
         (check.rms_norm, layer_norm_without_bias, "layer-norm", "mean is subtracted"),
         (check.rms_norm, l2_normalised, "sum-of-squares", "mean"),
         (check.rms_norm, norm_without_axis, "over-everything", "each token"),

@@ -258,6 +258,12 @@ WRONG = [
     (check.partial_masks, lambda order, n: masks_in_a_loop(order), "context-ignored", "see one another"),
     (check.partial_masks, context_by_position, "context-by-position", "first n_context of the order"),
     (check.partial_masks, context_in_query_too, "query-context-in-turn", "are not predicted"),
+    (
+        check.partial_masks,
+        lambda order, n: [mask[order[n:]] for mask in partial_in_a_loop(order, n)],
+        "predicted-rows-alone",
+        "a row for each position",
+    ),
     (check.partial_masks, as_bert, "predicted-apart", "as in BERT"),
     (check.partial_masks, lambda order, n: partial_in_a_loop(np.argsort(order), n), "order-as-turns", "argsort"),
     (check.partial_masks, lambda order, n: partial_in_a_loop(order, n + 1), "one-given-too-many", "below n_context"),

@@ -211,6 +211,20 @@ norm_gradient = Exercise(
             "- normed * along ->",
             "the variance is taken for a constant: it moves with x, so subtract the part along the normalised x.",
         ),
+        Mistake(
+            "diagonal-only",
+            "(inner - level - normed * along) -> inner * (1 - 1 / x.shape[-1] - normed**2 / x.shape[-1])",
+            "each channel is taken by itself: it moves mean and variance of all channels of its token, so subtract "
+            "means over the channels.",
+            also=("(inner - level - normed * along) -> inner * (1 - normed**2)",),
+        ),
+        Mistake(
+            "half-along",
+            "- normed * -> - 0.5 * normed *",
+            "the part along the normalised x is half of what it should be: the 2 of the square cancels the ½ of the "
+            "root.",
+            also=("- normed * -> - 2 * normed *",),
+        ),
         Mistake("no-gain", "grad * gain -> grad", "the gain is missing: what reaches the normalised x is grad·gain."),
         Mistake(
             "gain-last",
@@ -286,12 +300,19 @@ norm_gradient = Exercise(
             "one mean and one variance for the whole array: each token has its own, over its channels.",
         ),
         Mistake(
-            "means-over-tokens",
+            "means-over-other-axes",
             (
                 "inner.mean(axis=-1 -> inner.mean(axis=1",
                 "(inner * normed).mean(axis=-1 -> (inner * normed).mean(axis=1",
             ),
-            "the two means of the gradient run over the tokens: they run over the channels, as mean and variance do.",
+            "the two means of the gradient run over the wrong axes: they run over the channels of each token, as mean "
+            "and variance do.",
+            also=(
+                (
+                    "inner.mean(axis=-1 -> inner.mean(axis=None",
+                    "(inner * normed).mean(axis=-1 -> (inner * normed).mean(axis=None",
+                ),
+            ),
         ),
         Mistake(
             "keepdims-missing",
@@ -325,6 +346,7 @@ norm_gradient = Exercise(
             "eps-outside",
             "np.sqrt(variance + eps) -> np.sqrt(variance) + eps",
             "eps is added to the root: it belongs below it, √(variance + ε).",
+            also=(("variance + eps -> variance", "along) / size -> along) / (size + eps)"),),
         ),
         Mistake(
             "forward",
@@ -426,6 +448,12 @@ way_back = Exercise(
             "top-at-each-depth",
             f"{_SUM} -> top + around[-1] @",
             "in added, top is added at each depth: what goes around a sublayer is the gradient just above it.",
+        ),
+        Mistake(
+            "one-for-the-identity",
+            f"{_SUM} -> 1 + around[-1] @",
+            "in added, 1 takes the place of the identity: I + J sends a gradient g to g + gJ.",
+            also=("around[-1] + around[-1] @ down.T @ up.T -> around[-1] * (1 + around[-1] @ down.T @ up.T)",),
         ),
         Mistake(
             "one-sublayer-each",

@@ -69,7 +69,19 @@ ANGLES = (
         "base",
         "10000.0 -> 1000.0",
         "the base is another number than 10000.",
-        also=tuple(f"10000.0 -> {base}" for base in ("100000.0", "100.0", "500000.0", "2.0", "10.0", "1e6")),
+        also=tuple(
+            f"10000.0 -> {base}"
+            for base in (
+                "100000.0",
+                "100.0",
+                "500000.0",
+                "2.0",
+                "10.0",
+                "1e6",
+                "np.exp(4.0)",
+                "np.exp(np.log2(10000.0))",
+            )
+        ),
     ),
     Mistake(
         "base-not-raised",
@@ -107,6 +119,12 @@ ANGLES = (
         "last-pair-at-base",
         "/ width -> / (width - 2)",
         "the last pair has exponent 1, as in some libraries: the paper's exponents 2c / d stay below 1.",
+    ),
+    Mistake(
+        "rate-for-each-channel",
+        "np.arange(0, width, 2) -> np.arange(width)",
+        "there is a rate for each of the d channels: two channels share one, so make d/2, for 2c = 0, 2, 4.",
+        also=("np.arange(0, width, 2) -> np.arange(0, width, 1) // 2 * 2",),
     ),
     Mistake(
         "rates-reversed",
@@ -239,6 +257,11 @@ sinusoidal_positions = Exercise(
             "the table is transposed: a row for each position, a column for each channel.",
         ),
         Mistake(
+            "arguments-exchanged",
+            "width = d_model -> length, width = d_model, length",
+            "length and d_model are exchanged: the table has length rows, one for each position, and d_model columns.",
+        ),
+        Mistake(
             "cut-to-integers",
             "return table -> return table.astype(int)",
             "the numbers are cut to -1, 0 and 1: the table was made for integers, make it with np.zeros, "
@@ -326,6 +349,22 @@ add_positions = Exercise(
             "index-added",
             _rows("np.arange(length)[:, None]"),
             "the number of the position is added to every channel: add its row of the table.",
+        ),
+        Mistake(
+            "positions-summed",
+            _rows("table[:length].sum(axis=0)"),
+            "every token gets all positions at once, summed or averaged: token i gets row i.",
+            also=(_rows("table[:length].mean(axis=0)"), _rows("table.sum(axis=0)"), _rows("table.mean(axis=0)")),
+        ),
+        Mistake(
+            "first-token-only",
+            _rows("np.where(np.arange(length)[:, None] == 0, table[:length], 0.0)"),
+            "only the first token gets its position: token i of every sequence gets row i.",
+        ),
+        Mistake(
+            "first-sequence-only",
+            _rows("np.where(np.arange(len(x))[:, None, None] == 0, table[:length], 0.0)"),
+            "only the first sequence gets positions: every sequence does.",
         ),
         Mistake(
             "one-number-a-position",
@@ -598,6 +637,11 @@ alibi_bias = Exercise(
             "the key's own position takes the place of the distance: it is how far query and key stand apart.",
         ),
         Mistake(
+            "newest-for-all",
+            "np.abs(lags) -> np.tile(keys[::-1], (n_queries, 1))",
+            "every query has the distances of the newest: query i stands at i + n_keys - n_queries.",
+        ),
+        Mistake(
             "position-of-the-query",
             "np.abs(lags) -> np.tile(queries[:, None], n_keys)",
             "the query's own position takes the place of the distance: it is how far query and key stand apart.",
@@ -646,6 +690,11 @@ alibi_bias = Exercise(
             "heads-last",
             "return bias -> return np.moveaxis(bias, 0, -1)",
             "the heads are on the last axis: they come first, (h, i, j).",
+        ),
+        Mistake(
+            "heads-in-the-middle",
+            "return bias -> return np.moveaxis(bias, 0, 1)",
+            "the heads are on the middle axis: they come first, (h, i, j).",
         ),
         Mistake(
             "transposed",

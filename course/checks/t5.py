@@ -280,6 +280,14 @@ def in_target_late(tokens: Array, taken: Array, starts: Array, marks: Array) -> 
     return np.concatenate([np.append(tokens[taken & (n == span)], mark) for span, mark in enumerate(marks, 1)])
 
 
+def open_ended(tokens: Array, taken: Array, starts: Array, sentinels: Array) -> Array:
+    """The target without a span that reaches the end of the text."""
+    last = np.cumsum(~taken)[-1] == np.cumsum(~taken)
+    kept = taken & ~(last & taken[-1])
+    n = int((starts & kept).sum())
+    return np.append(in_target(tokens, kept, starts & kept, sentinels[:n]), sentinels[n])
+
+
 def _split_at_spans(tokens: Array, taken: Array, sentinels: Array) -> tuple[Array, Array]:
     """A sentinel for each span in the source, the spans after their sentinels in the target, one more to close."""
     starts = taken & ~np.concatenate([[False], taken[:-1]])
@@ -406,6 +414,15 @@ split_at_spans = Exercise(
             "where a text begins with a span, taken[-1] looks at its end: the first token has none before it, so it "
             "starts a span if it is taken.",
             also=("np.concatenate([[False], taken[:-1]]) -> np.concatenate([[True], taken[:-1]])",),
+        ),
+        Mistake(
+            "last-span-unseen",
+            (
+                f"{_IN_SOURCE} -> in_source(tokens, taken, starts, marks)[: -int(taken[-1]) or None]",
+                f"np.append({_IN_TARGET}, closing) -> open_ended(tokens, taken, starts, sentinels)",
+            ),
+            "a span at the end of the text is lost: it is written where a token follows that stays, so write it after "
+            "the loop too.",
         ),
         Mistake("exchanged", "return source, target -> return target, source", "source and target are exchanged."),
         Mistake(

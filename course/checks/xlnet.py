@@ -494,6 +494,20 @@ partial_masks = Exercise(
             "the two masks have changed places: return content first, then query.",
         ),
         Mistake(
+            "rows-by-turn",
+            "return content, query -> return content[order], query[order]",
+            "the rows of the masks stand by turn: row i is position i.",
+        ),
+        Mistake(
+            "predicted-rows-alone",
+            "return content, query -> return content[order[n_context:]], query[order[n_context:]]",
+            "these are rows of the predicted tokens alone: a mask has a row for each position, (i, i).",
+            also=(
+                "return content, query -> return content, query[order[n_context:]]",
+                "return content, query -> return content[n_context:], query[n_context:]",
+            ),
+        ),
+        Mistake(
             "content-alone",
             "return content, query -> return content",
             "you return content alone: return (content, query).",
