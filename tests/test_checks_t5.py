@@ -203,6 +203,10 @@ def viewed_instead_of_permuted(q, k, table, buckets):
     return (torch.from_numpy(q) @ torch.from_numpy(k).mT + bias).softmax(-1)
 
 
+def heads_last(q, k, table, buckets):
+    return scipy.special.softmax(table[buckets] + q @ k.swapaxes(1, 2), axis=-1)
+
+
 def bias_on_the_weights(q, k, table, buckets):
     return scipy.special.softmax(q @ k.swapaxes(1, 2), axis=-1) + table.T[:, buckets]
 
@@ -233,7 +237,7 @@ def softmax_on_heads(q, k, table, buckets):
         (check.biased_weights, viewed_instead_of_permuted, "reshaped", "move the last axis"),
         (check.biased_weights, bias_on_the_weights, "after-the-softmax", "before the softmax"),
         (check.biased_weights, softmax_on_heads, "over-queries", "over the keys"),
-        (check.biased_weights, lambda q, k, t, b: t[b] + q @ k.swapaxes(1, 2), "heads-last", "move its last axis"),
+        (check.biased_weights, heads_last, "heads-last", "move its last axis"),
     ],
 )
 def test_wrong_answers_are_told_what_is_wrong(judge, answer, diagnosis, words):

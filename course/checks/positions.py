@@ -281,13 +281,15 @@ def _table(seed: int, max_len: int, d_model: int) -> Array:
 
 def _add_positions(x: Array, table: Array) -> Array:
     """Token i of every sequence plus row i of the table."""
-    length = x.shape[1]
-    rows = table[:length]
-    return x + rows
+    return x + table[: x.shape[1]]
+
+
+_OWN = "table[: x.shape[1]]"
+_SUM = f"x + {_OWN}"
 
 
 def _rows(rows: str) -> str:
-    return f"table[:length] -> {rows}"
+    return f"{_OWN} -> {rows}"
 
 
 add_positions = Exercise(
@@ -306,7 +308,7 @@ add_positions = Exercise(
         ),
         Mistake(
             "axis-stays",
-            _rows("table[:length, None]"),
+            _rows("table[: x.shape[1], None]"),
             "the length is right, but None still puts an axis in between, (i, 1, m): without it the rows, (i, m), "
             "meet the tokens of each sequence.",
         ),
@@ -324,51 +326,55 @@ add_positions = Exercise(
             "length-of-channels",
             _rows("table[: x.shape[2]]"),
             "the table is cut to the number of channels: cut it to the number of tokens, x.shape[1].",
-            also=(_rows("table[:, :length]"),),
+            also=(_rows("table[:, : x.shape[1]]"),),
         ),
         Mistake(
             "replaced",
-            "x + rows -> np.broadcast_to(rows, x.shape)",
+            f"{_SUM} -> np.broadcast_to({_OWN}, x.shape)",
             "the embeddings are gone: positions are added to them.",
-            also=("x + rows -> rows",),
+            also=(f"{_SUM} -> {_OWN}",),
         ),
-        Mistake("not-added", "x + rows -> x", "this is x itself: nothing was added."),
+        Mistake("not-added", f"{_SUM} -> x", "this is x itself: nothing was added."),
         Mistake("first-for-all", _rows("table[0]"), "every token gets position 0: token i gets row i."),
         Mistake(
-            "last-for-all", _rows("table[length]"), "every token gets one and the same position: token i gets row i."
+            "last-for-all",
+            _rows("table[x.shape[1]]"),
+            "every token gets one and the same position: token i gets row i.",
         ),
-        Mistake("from-one", _rows("table[1 : length + 1]"), "positions count from 1: the first token gets row 0."),
-        Mistake("last-rows", _rows("table[-length:]"), "the last rows of the table are taken: tokens begin at row 0."),
-        Mistake("reversed", _rows("table[:length][::-1]"), "the rows are in reverse order: token i gets row i."),
+        Mistake("from-one", _rows("table[1 : x.shape[1] + 1]"), "positions count from 1: the first token gets row 0."),
+        Mistake(
+            "last-rows", _rows("table[-x.shape[1] :]"), "the last rows of the table are taken: tokens begin at row 0."
+        ),
+        Mistake("reversed", _rows("table[: x.shape[1]][::-1]"), "the rows are in reverse order: token i gets row i."),
         Mistake(
             "running-count",
-            _rows("table[: len(x) * length].reshape(x.shape)"),
+            _rows("table[: len(x) * x.shape[1]].reshape(x.shape)"),
             "the count runs on from one sequence to the next: every sequence begins at row 0.",
         ),
         Mistake(
             "index-added",
-            _rows("np.arange(length)[:, None]"),
+            _rows("np.arange(x.shape[1])[:, None]"),
             "the number of the position is added to every channel: add its row of the table.",
         ),
         Mistake(
             "positions-summed",
-            _rows("table[:length].sum(axis=0)"),
+            _rows("table[: x.shape[1]].sum(axis=0)"),
             "every token gets all positions at once, summed or averaged: token i gets row i.",
-            also=(_rows("table[:length].mean(axis=0)"), _rows("table.sum(axis=0)"), _rows("table.mean(axis=0)")),
+            also=(_rows("table[: x.shape[1]].mean(axis=0)"), _rows("table.sum(axis=0)"), _rows("table.mean(axis=0)")),
         ),
         Mistake(
             "first-token-only",
-            _rows("np.where(np.arange(length)[:, None] == 0, table[:length], 0.0)"),
+            _rows("np.where(np.arange(x.shape[1])[:, None] == 0, table[: x.shape[1]], 0.0)"),
             "only the first token gets its position: token i of every sequence gets row i.",
         ),
         Mistake(
             "first-sequence-only",
-            _rows("np.where(np.arange(len(x))[:, None, None] == 0, table[:length], 0.0)"),
+            _rows("np.where(np.arange(len(x))[:, None, None] == 0, table[: x.shape[1]], 0.0)"),
             "only the first sequence gets positions: every sequence does.",
         ),
         Mistake(
             "one-number-a-position",
-            _rows("table[:length, :1]"),
+            _rows("table[: x.shape[1], :1]"),
             "all channels of a token get one number, the row's first: add the whole row.",
         ),
         Mistake("multiplied", "x + -> x *", "embeddings and positions are multiplied: add them."),
@@ -378,10 +384,10 @@ add_positions = Exercise(
             "x + -> x * np.sqrt(x.shape[2]) +",
             "x is multiplied by √d_model, as the first transformer does to its embeddings: here x stays as it is.",
         ),
-        Mistake("averaged", "x + rows -> (x + rows) / 2", "this is the mean of embedding and position: take the sum."),
+        Mistake("averaged", f"{_SUM} -> ({_SUM}) / 2", "this is the mean of embedding and position: take the sum."),
         Mistake(
             "concatenated",
-            "x + rows -> np.concatenate([x, np.broadcast_to(rows, x.shape)], axis=-1)",
+            f"{_SUM} -> np.concatenate([x, np.broadcast_to({_OWN}, x.shape)], axis=-1)",
             "the positions stand beside the embeddings, (b, i, 2m): add them, channel by channel.",
         ),
     ),

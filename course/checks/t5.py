@@ -444,8 +444,7 @@ split_at_spans = Exercise(
 def _biased_weights(q: Array, k: Array, table: Array, buckets: Array) -> Array:
     """softmax(q kᵀ + bias) over the keys, without a scale."""
     scores = q @ k.swapaxes(-1, -2)
-    bias = np.moveaxis(table[buckets], -1, 0)
-    scores = scores + bias
+    scores = scores + np.moveaxis(table[buckets], -1, 0)
     exponentials = np.exp(scores - largest(scores, axis=-1))
     weights = exponentials / total(exponentials, axis=-1)
     return weights
@@ -477,24 +476,24 @@ biased_weights = Exercise(
     mistakes=(
         Mistake(
             "scaled",
-            "bias = -> scores = scores / np.sqrt(q.shape[-1]); bias =",
+            "k.swapaxes(-1, -2) -> k.swapaxes(-1, -2) / np.sqrt(q.shape[-1])",
             "q kᵀ is divided by √d: T5 does not do that, its trained queries already hold the scale.",
-            also=("bias = -> scores = scores / q.shape[-1]; bias =",),
+            also=("k.swapaxes(-1, -2) -> k.swapaxes(-1, -2) / q.shape[-1]",),
         ),
         Mistake(
             "both-scaled",
             "exponentials = -> scores = scores / np.sqrt(q.shape[-1]); exponentials =",
             "the sum of scores and bias is divided by √d: T5 has no scale.",
         ),
-        Mistake("no-bias", "+ bias ->", "the bias is missing: it is added to the scores."),
-        Mistake("multiplied", "+ bias -> * bias", "scores and bias are multiplied: add them."),
-        Mistake("subtracted", "+ bias -> - bias", "the bias is subtracted: add it."),
+        Mistake("no-bias", f"+ {_BIAS} ->", "the bias is missing: it is added to the scores."),
+        Mistake("multiplied", "scores + -> scores *", "scores and bias are multiplied: add them."),
+        Mistake("subtracted", "scores + -> scores -", "the bias is subtracted: add it."),
         Mistake(
             "after-the-softmax",
-            ("+ bias ->", "return weights -> return weights + bias"),
+            (f"+ {_BIAS} ->", f"return weights -> return weights + {_BIAS}"),
             "the bias is added to the weights, whose rows then do not sum to 1: it is added to the scores, before the "
             "softmax.",
-            also=(("+ bias ->", "return weights -> return weights * bias"),),
+            also=((f"+ {_BIAS} ->", f"return weights -> return weights * {_BIAS}"),),
         ),
         Mistake(
             "one-head-for-all",
@@ -518,7 +517,7 @@ biased_weights = Exercise(
             f"{_BIAS} -> table[buckets]",
             "table[buckets] is (i, j, h), the scores are (h, i, j): move its last axis to the front, "
             "np.moveaxis(…, -1, 0).",
-            also=("scores + bias -> table[buckets] + scores",),
+            also=(f"scores + {_BIAS} -> table[buckets] + scores",),
         ),
         Mistake(
             "all-axes-reversed",

@@ -194,10 +194,7 @@ def _softmax(x: Array) -> Array:
 
 def _relative_scores(q: Array, k: Array, r: Array, u: Array, v: Array) -> Array:
     """((q + u)·k + (q + v)·r) / √d, each lag in its place."""
-    by_content = (q + u) @ k.T
-    by_lag = (q + v) @ r.T
-    in_place = shift(by_lag)
-    scores = (by_content + in_place) / np.sqrt(q.shape[-1])
+    scores = ((q + u) @ k.T + shift((q + v) @ r.T)) / np.sqrt(q.shape[-1])
     return scores
 
 
@@ -206,7 +203,11 @@ def _pairs(seed: int, n: int, d: int) -> dict[str, Array]:
     return {name: numbers(seed + k, *shape) for k, (name, shape) in enumerate(shapes.items())}
 
 
-_SHIFTED = "shift(by_lag)"
+def _shifted(what: str) -> str:
+    """An edit that puts something else for the shift of x."""
+    return f"shift -> (lambda x: {what})"
+
+
 _ROOT = "np.sqrt(q.shape[-1])"
 relative_scores = Exercise(
     _relative_scores,
@@ -220,72 +221,72 @@ relative_scores = Exercise(
     mistakes=(
         Mistake(
             "not-shifted",
-            f"{_SHIFTED} -> by_lag",
+            "+ shift -> +",
             "(q + v)·r is (i, 2i - 1), a column for each lag, and does not fit (i, i): take for query i and key j the "
             "column i - j + n - 1.",
         ),
         Mistake(
             "first-columns",
-            f"{_SHIFTED} -> by_lag[:, : len(q)]",
+            _shifted("x[:, : len(x)]"),
             "columns of (q + v)·r are taken as they stand: each row must move, query i and key j meet in column "
             "i - j + n - 1.",
-            also=(f"{_SHIFTED} -> by_lag[:, len(q) - 1 :]", f"{_SHIFTED} -> by_lag[:, len(q) - 1 :: -1]"),
+            also=(_shifted("x[:, len(x) - 1 :]"), _shifted("x[:, len(x) - 1 :: -1]")),
         ),
         Mistake(
             "sign",
-            f"{_SHIFTED} -> shift(by_lag[:, ::-1])",
+            _shifted("shift(x[:, ::-1])"),
             "earlier and later keys are exchanged in the position term: the lag is query minus key.",
         ),
         Mistake(
             "offset-missing",
-            f"{_SHIFTED} -> at(by_lag, lags(len(q)))",
+            _shifted("at(x, lags(len(x)))"),
             "row 0 of r is taken for lag 0, and negative lags count from the end: row 0 is the lag 1 - n, so add "
             "n - 1 to i - j.",
         ),
         Mistake(
             "one-too-far",
-            f"{_SHIFTED} -> at(by_lag, lags(len(q)) + len(q))",
+            _shifted("at(x, lags(len(x)) + len(x))"),
             "the lags are one too large, and the last does not exist: lag 0 is row n - 1 of r.",
-            also=(f"{_SHIFTED} -> at(by_lag, (lags(len(q)) + len(q)) % len(r))",),
+            also=(_shifted("at(x, (lags(len(x)) + len(x)) % x.shape[1])"),),
         ),
         Mistake(
             "one-too-near",
-            f"{_SHIFTED} -> at(by_lag, lags(len(q)) + len(q) - 2)",
+            _shifted("at(x, lags(len(x)) + len(x) - 2)"),
             "the lags are one too small: lag 0 is row n - 1 of r.",
         ),
         Mistake(
             "not-reversed",
-            f"{_SHIFTED} -> at(by_lag, np.add.outer(np.arange(len(q)), np.arange(len(q))))",
+            _shifted("at(x, np.add.outer(np.arange(len(x)), np.arange(len(x))))"),
             "the rows move, but along a row the lag grows with the key: i - j falls as j grows.",
         ),
         Mistake(
             "distance",
-            f"{_SHIFTED} -> at(by_lag, np.abs(lags(len(q))) + len(q) - 1)",
+            _shifted("at(x, np.abs(lags(len(x))) + len(x) - 1)"),
             "keys on both sides get the score of the same lag: i - j has a sign.",
         ),
         Mistake(
             "row-of-key",
-            f"{_SHIFTED} -> shift(by_lag[:, ::-1]).T",
+            _shifted("shift(x[:, ::-1]).T"),
             "the position term takes the query of row j: it belongs to query i.",
         ),
         Mistake(
             "transposed",
-            f"{_SHIFTED} -> shift(by_lag).T",
+            _shifted("shift(x).T"),
             "the position term is transposed: rows are queries.",
         ),
         Mistake(
             "causal",
-            f"{_SHIFTED} -> np.tril(shift(by_lag))",
+            _shifted("np.tril(shift(x))"),
             "keys after the query have no position term: queries look both ways.",
         ),
         Mistake(
             "position-not-scaled",
-            f"(by_content + in_place) / {_ROOT} -> by_content / {_ROOT} + in_place",
+            f"+ shift -> + {_ROOT} * shift",
             "1 / √d scales the content term alone: it belongs to the whole sum.",
         ),
         Mistake(
             "content-not-scaled",
-            f"(by_content + in_place) / {_ROOT} -> by_content + in_place / {_ROOT}",
+            f"((q + u) -> ({_ROOT} * (q + u)",
             "1 / √d scales the position term alone: it belongs to the whole sum.",
         ),
         Mistake(
@@ -330,10 +331,10 @@ relative_scores = Exercise(
             "the keys meet the lags: in both terms it is the query that is multiplied.",
             also=("q + v -> k",),
         ),
-        Mistake("content-alone", "by_content + in_place -> by_content", "the position term is missing."),
-        Mistake("position-alone", "by_content + in_place -> in_place", "the content term is missing."),
-        Mistake("subtracted", "+ in_place -> - in_place", "the position term is subtracted: add it."),
-        Mistake("multiplied", "+ in_place -> * in_place", "the two terms are multiplied: add them."),
+        Mistake("content-alone", "+ shift -> + 0 * shift", "the position term is missing."),
+        Mistake("position-alone", "((q + u) -> (0 * (q + u)", "the content term is missing."),
+        Mistake("subtracted", "+ shift -> - shift", "the position term is subtracted: add it."),
+        Mistake("multiplied", "+ shift -> * shift", "the two terms are multiplied: add them."),
         Mistake(
             "keys-not-transposed",
             "@ k.T -> @ k",
