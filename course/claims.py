@@ -75,7 +75,8 @@ class Claim:
         scale: where the claim is about larger models than those measured, what was measured, as in "half a million
             parameters": the verdict is then "not tested at this scale", whatever came out.
     Raises:
-        ValueError: there is no such claim, it is a definition and has a scale, or scale says nothing. Showing it (or its verdict) without a measurement raises too.
+        ValueError: there is no such claim; a scale says nothing, or stands beside a definition. Showing it (or its
+            verdict) without a measurement raises too.
     """
 
     def __init__(self, id: str, *, scale: str | None = None) -> None:

@@ -248,7 +248,7 @@ WRONG = [
         "sum to 1, each row should:",
     ),
     (check.softmax, lambda s: np.exp(s), "not-normalised", "divide each row by its sum"),
-    (check.softmax, naive, "overflows", "weighed right, large ones give NaN"),
+    (check.softmax, naive, "overflows", "large scores give NaN"),
     (check.softmax, lambda s: naive(s - np.max(s)), "global-shift", "the largest of all scores"),
     (check.softmax, lambda s: s / s.sum(-1, keepdims=True), "no-exponential", "negative: these are the scores over"),
     (check.softmax, scipy.special.log_softmax, "different", "off at [1, 4]: got -5.079,"),
@@ -268,14 +268,14 @@ WRONG = [
     (check.softmax, lambda s: naive(np.clip(s, -700, 700)), "clipped", "beyond the limit get equal weights"),
     (check.softmax, lambda s: naive(np.clip(s, -30, 30)), "clipped", "the scores are cut off"),
     (check.softmax, lambda s: naive(np.minimum(s, 100)), "clipped-above", "every exp vanishes"),
-    (check.softmax, lambda s: np.nan_to_num(naive(s)), "overflows", "weighed right, large ones give NaN"),
-    (check.softmax, lambda s: over(np.exp(s), 1e-9), "overflows", "weighed right, large ones give NaN"),
-    (check.softmax, lambda s: over(np.exp(s - s.max()), 1e-9), "global-shift", "one far below another gives 0/0"),
+    (check.softmax, lambda s: np.nan_to_num(naive(s)), "overflows", "large scores give NaN"),
+    (check.softmax, lambda s: over(np.exp(s), 1e-9), "overflows", "large scores give NaN"),
+    (check.softmax, lambda s: over(np.exp(s - s.max()), 1e-9), "global-shift", "a row far below another gives 0/0"),
     (
         check.softmax,
         lambda s: np.exp(s) / np.exp(s).max(-1, keepdims=True),
         "overflows+over-largest",
-        "wrong. First, small scores are weighed",
+        "wrong. First, large scores give NaN",
     ),
     (
         check.softmax,
@@ -307,7 +307,7 @@ WRONG = [
     ),
     (check.softmax, lambda s: naive(s - s.sum(-1, keepdims=True)), "nan", "first at [0, 0]. Seen on large scores"),
     (check.softmax, lambda s: np.exp(s) / np.exp(s).sum(2, keepdims=True), "axis-unknown", "axis=-1 is the last axis"),
-    (check.attention, lambda q, k, v: attend(q, k, v, scale=1), "unscaled", "without the scale"),
+    (check.attention, lambda q, k, v: attend(q, k, v, scale=1), "unscaled", "the scale is missing"),
     (check.attention, lambda q, k, v: attend(q, k, v, scale=q.shape[1]), "divides-by-d", "its square root"),
     (
         check.attention,
@@ -320,7 +320,7 @@ WRONG = [
     (check.attention, lambda q, k, v: attend(q, k, v, lambda s: s), "no-softmax", "the softmax is missing"),
     (check.attention, lambda q, k, v: attend(q, k, v, naive), "overflows", "exp overflows above 709"),
     (check.attention, lambda q, k, v: attend(q, k, v)[::-1], "order-swapped", "return (out, weights)"),
-    (check.attention, lambda q, k, v: attend(q, k, k), "keys-for-values", "they average the keys"),
+    (check.attention, lambda q, k, v: attend(q, k, k), "keys-for-values", "average the keys"),
     (
         check.attention,
         lambda q, k, v: attend(q, k.reshape(k.shape[::-1]).T, v),
@@ -362,7 +362,7 @@ WRONG = [
         check.attention,
         lambda q, k, v: attend(q, k, v, lambda s: np.nan_to_num(naive(s))),
         "overflows",
-        "weighed right, large ones give NaN",
+        "large scores give NaN",
     ),
     (
         check.attention,
@@ -385,7 +385,7 @@ WRONG = [
         check.attention,
         lambda q, k, v: (attend(q, k, v)[0], attend(q, k, v, scale=1)[1]),
         "unscaled",
-        "in weights, equals",
+        "in weights, the scale",
     ),
     (check.attention, lambda q, k, v: (2 * attend(q, k, v)[0], attend(q, k, v)[1]), "factor", "weights is right"),
     (
@@ -394,7 +394,7 @@ WRONG = [
         "weights-transposed-for-values",
         "multiplied by the transposed weights: out",
     ),
-    (check.masked_attention, lambda q, k, v, m: attend(q, k, v), "mask-ignored", "without the mask"),
+    (check.masked_attention, lambda q, k, v, m: attend(q, k, v), "mask-ignored", "the mask is not used"),
     (
         check.masked_attention,
         lambda q, k, v, m: masked(q, k, v, lambda s: np.where(m, -np.inf, s)),
@@ -455,8 +455,8 @@ WRONG = [
             ),
             (lambda s, m: softmax_shifted(s) * m, zeros_without_keys, "renormalised", "with a large score pushes the"),
             (lambda s, m: softmax_shifted(s) * m, zeros_for_nan, "renormalised", "with a large score"),
-            (lambda s, m: np.exp(s) * m, zeros_without_keys, "renormalised+overflows", "large ones give NaN"),
-            (lambda s, m: np.where(m, np.exp(s), 0), zeros_without_keys, "overflows", "large ones give NaN"),
+            (lambda s, m: np.exp(s) * m, zeros_without_keys, "renormalised+overflows", "large scores give NaN"),
+            (lambda s, m: np.where(m, np.exp(s), 0), zeros_without_keys, "overflows", "large scores give NaN"),
             (
                 lambda s, m: np.exp(s) * m,
                 zeros_for_nan,
@@ -645,7 +645,7 @@ WRONG = [
         check.kernel_weights,
         lambda x, p, h: naive(-(np.linalg.norm(x[:, None] - p, axis=2) ** 2) / 2 / h**2),
         "overflows",
-        "points are right, those far away",
+        "queries far from every point",
     ),
     (
         check.kernel_weights,

@@ -201,7 +201,7 @@ WRONG = [
     (check.multi_head_attention, lambda *a: layer_loops(*a) / a[-1], "averaged", "n_heads times too small"),
     (check.multi_head_attention, causal_einsum, "causal", "answer with a causal mask: here"),
     (check.multi_head_attention, attends_per_token, "heads-never-swapped", "attend to one another"),
-    (check.causal_multi_head, layer_loops, "not-causal", "without a mask: later positions still"),
+    (check.causal_multi_head, layer_loops, "not-causal", "no mask: later positions still"),
     (check.causal_multi_head, mask_after, "masked-after-softmax", "sum to less than 1: you"),
     (
         check.causal_multi_head,

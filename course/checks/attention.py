@@ -56,13 +56,12 @@ softmax = Exercise(
         Mistake(
             "over-axis-1",
             "axis=-1 -> axis=1",
-            "a matrix is weighed right, more axes are not: the softmax runs over axis 1 and should run over the last, "
-            "axis=-1.",
+            "with more than two axes the softmax runs over axis 1 and should run over the last, axis=-1.",
         ),
         Mistake(
             "rows-of-a-matrix",
             "axis=-1 -> axis=tuple(range(1, scores.ndim))",
-            "a matrix is weighed right, more axes are not: a loop over the first axis meets whole matrices there. "
+            "with more than two axes it fails: a loop over the first axis meets whole matrices there. "
             "Use axis=-1 in place of the loop.",
             also=(
                 (
@@ -622,7 +621,7 @@ kernel_weights = Exercise(
         Mistake(
             "overflows",
             f"{_STABLE} ->",
-            "queries near the points are right, those far away give NaN or zeros: there every exp vanishes. "
+            "queries far from every point give NaN or zeros: there every exp vanishes. "
             "Subtract each row's largest exponent before exp.",
         ),
         Mistake(

@@ -430,7 +430,7 @@ interval = Exercise(
         Mistake(
             "as-one-array",
             "return low, high -> return np.array([low, high])",
-            "both ends are right and come as one array: return low, high.",
+            "both ends come as one array: return low, high.",
         ),
         Mistake(
             "all-draws",

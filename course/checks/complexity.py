@@ -210,7 +210,7 @@ merge = Exercise(
         Mistake(
             "old-largest-returned",
             "return new, -> return largest,",
-            "the sums are right, but the largest score you return is the old one: the next tile needs the new.",
+            "the largest score you return is the old one: the next tile needs the new.",
         ),
         Mistake(
             "log",

@@ -217,7 +217,7 @@ top_p = Exercise(
         Mistake(
             "left-sorted",
             f"{_SCATTER} -> nucleus = np.where(kept, ordered, 0.0)",
-            "the probabilities are right but stand in sorted order: bring each back to its token's place.",
+            "the probabilities stand in sorted order: bring each back to its token's place.",
         ),
         Mistake(
             "unsorted-mask",
@@ -268,7 +268,7 @@ top_p = Exercise(
         Mistake(
             "not-renormalised",
             f"{_SHARES} -> nucleus",
-            "the right tokens are kept, but their probabilities no longer sum to 1: divide by their sum.",
+            "the kept probabilities do not sum to 1: divide by their sum.",
         ),
         Mistake(
             "single-tokens",

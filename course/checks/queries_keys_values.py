@@ -269,7 +269,7 @@ padded_weights = Exercise(
         Mistake(
             "mask-ignored",
             f"{_FILL} -> scores",
-            "equals the answer without a mask: padding still gets weight.",
+            "there is no mask: padding still gets weight.",
         ),
         Mistake(
             "mask-inverted",
@@ -415,17 +415,17 @@ def _maps(source: str) -> tuple[Mistake, ...]:
         Mistake(
             "keys-as-values",
             f"{values} -> {keys}",
-            "the weights are right, but they average the keys: average the values, made with w_v.",
+            "the weights average the keys: average the values, made with w_v.",
         ),
         Mistake(
             "queries-as-values",
             f"{values} -> {source} @ w_q",
-            "the weights are right, but they average the queries: average the values, made with w_v.",
+            "the weights average the queries: average the values, made with w_v.",
         ),
         Mistake(
             "values-not-mapped",
             f"{values} -> {source}",
-            "the weights are right, but they average the input itself: map it by w_v first.",
+            "the weights average the input itself: map it by w_v first.",
         ),
         Mistake("keys-not-mapped", f"{keys} -> {source}", "the keys are the input itself: map it by w_k first."),
         Mistake("queries-not-mapped", "x @ w_q -> x", "the queries are the input itself: map it by w_q first."),

@@ -69,7 +69,7 @@ SCALE = (
     Mistake(
         "unscaled",
         f"/ {_ROOT} ->",
-        "equals the answer without the scale: divide the scores by √d before the softmax.",
+        "the scale is missing: divide the scores by √d before the softmax.",
     ),
     Mistake(
         "divides-by-d",
@@ -186,13 +186,13 @@ SOFTMAX = (
     Mistake(
         "overflows",
         f"{_SHIFT} ->",
-        "small scores are weighed right, large ones give NaN or zeros: exp overflows above 709, vanishes below -745. "
+        "large scores give NaN or zeros: exp overflows above 709, vanishes below -745. "
         "Subtract each row's largest score first.",
     ),
     Mistake(
         "global-shift",
         f"{_MAX} -> scores.max()",
-        "rows alike are weighed right, one far below another gives 0/0: you subtract the largest of all scores. "
+        "a row far below another gives 0/0: you subtract the largest of all scores. "
         "Subtract each row's own (axis=-1, keepdims=True).",
     ),
     Mistake(
@@ -335,7 +335,7 @@ MASK = (
     Mistake(
         "mask-ignored",
         f"{_FILL} -> scores",
-        "equals the answer without the mask: forbidden keys still get weight.",
+        "the mask is not used: forbidden keys still get weight.",
     ),
     Mistake(
         "mask-inverted",
@@ -438,7 +438,7 @@ CAUSAL = (
     Mistake(
         "not-causal",
         f"{_FILL} -> scores",
-        "equals the answer without a mask: later positions still get weight. A query attends up to its own position.",
+        "there is no mask: later positions still get weight. A query attends up to its own position.",
     ),
     Mistake(
         "mask-reversed",
@@ -504,32 +504,32 @@ OUTPUTS = (
     Mistake(
         "scores-returned",
         "return out, weights -> return out, scores",
-        "out is right, but beside it you return the scores: return the weights.",
+        "beside out you return the scores: return the weights.",
     ),
     Mistake(
         "exponentials-returned",
         "return out, weights -> return out, exponentials",
-        "out is right, but beside it you return the exponentials: return the weights, which sum to 1.",
+        "beside out you return the exponentials: return the weights, which sum to 1.",
     ),
     Mistake(
         "weights-transposed",
         "return out, weights -> return out, weights.swapaxes(-1, -2)",
-        "out is right, the weights are transposed: a row for each query, a column for each key.",
+        "the weights are transposed: a row for each query, a column for each key.",
     ),
     Mistake(
         "out-transposed",
         "return out, weights -> return out.swapaxes(-1, -2), weights",
-        "the weights are right, out is transposed: a row for each query.",
+        "out is transposed: a row for each query.",
     ),
     Mistake(
         "keys-for-values",
         "weights @ v -> weights @ k",
-        "the weights are right, but they average the keys: multiply them with v.",
+        "the weights average the keys: multiply them with v.",
     ),
     Mistake(
         "queries-for-values",
         "weights @ v -> weights @ q",
-        "the weights are right, but they multiply the queries: multiply them with v.",
+        "the weights multiply the queries: multiply them with v.",
     ),
     Mistake(
         "weights-transposed-for-values",
