@@ -217,6 +217,30 @@ p_value = Exercise(
             "this is p over all groupings there are: use the shuffles that are handed over.",
         ),
         Mistake(
+            "floor-division",
+            f"{_P} -> (reached + 1) // (len(orders) + 1)",
+            "// cuts off what comes after the point, and 0 is left: divide with /.",
+        ),
+        Mistake(
+            "not-joined",
+            "np.concatenate([x, y])[orders] -> (x + y)[orders]",
+            "x and y have to lie end to end in one array: np.concatenate([x, y]). + adds entries, and np.array([x, y]) "
+            "wants equal lengths.",
+            also=("np.concatenate([x, y])[orders] -> np.array([x, y])[orders]",),
+        ),
+        Mistake(
+            "real-without-sign",
+            f"{_REACHED} -> differences >= abs(real)",
+            "the real difference loses its sign: x minus y keeps it, also where it is negative.",
+        ),
+        Mistake(
+            "one-mean-against-a-difference",
+            "shuffled[:, :n].mean(axis=1) - shuffled[:, n:].mean(axis=1) -> shuffled[:, :n].mean(axis=1)",
+            "the mean of the first group is held against a difference: subtract the mean of the rest, or compare with "
+            "x.mean().",
+            also=("x.mean() - y.mean() -> x.mean()",),
+        ),
+        Mistake(
             "t-test",
             _t_test,
             "this is the p of a t-test, which trusts a normal distribution: count shuffles.",
@@ -328,6 +352,22 @@ interval = Exercise(
             also=(f"{_SPREAD} -> drawn_y.std(axis=1, ddof=1)",),
         ),
         Mistake(
+            "stacked-below",
+            "np.concatenate([drawn_x, drawn_y], axis=1) -> np.concatenate([drawn_x, drawn_y])",
+            "the drawn words of x and y are laid below one another: side by side, np.concatenate([…, …], axis=1), a "
+            "row for each draw.",
+        ),
+        Mistake(
+            "sentences-apart",
+            ("of_x = x.mean(axis=1) -> of_x = x", "of_y = y.mean(axis=1) -> of_y = y"),
+            "the sentences of a word are never averaged, and each gives a d of its own: average them first, axis=1.",
+        ),
+        Mistake(
+            "means-of-everything",
+            "drawn_x.mean(axis=1) - drawn_y.mean(axis=1) -> drawn_x.mean() - drawn_y.mean()",
+            "the means run over all draws: each draw has a mean of its words, axis=1.",
+        ),
+        Mistake(
             "standard-error",
             f"{_SPREAD} -> np.sqrt(drawn_x.var(axis=1, ddof=1) / drawn_x.shape[1] "
             "+ drawn_y.var(axis=1, ddof=1) / drawn_y.shape[1])",
@@ -409,6 +449,17 @@ interval = Exercise(
             _between(2.5, 97.5),
             "np.quantile takes shares from 0 to 1, [0.025, 0.975]; np.percentile takes 2.5 and 97.5.",
             also=("np.quantile(d, [0.025, 0.975]) -> np.percentile(d, [0.025, 0.975])",),
+        ),
+        Mistake(
+            "by-place",
+            f"{_QUANTILES} -> np.sort(d)[int(0.025 * len(d))], np.sort(d)[int(0.975 * len(d))]",
+            "these are draws picked by their place: np.quantile finds the quantiles, which may lie between two draws.",
+            also=(f"{_QUANTILES} -> np.sort(d)[int(0.025 * len(d))], np.sort(d)[int(0.975 * len(d)) - 1]",),
+        ),
+        Mistake(
+            "turned-round",
+            f"{_QUANTILES} -> 2 * (of_x.mean() - of_y.mean()) / {_POOLED}.std(ddof=1) - np.quantile(d, [0.975, 0.025])",
+            "the quantiles are turned round the real d (the basic bootstrap): the quantiles themselves are asked for.",
         ),
         Mistake(
             "normal",
@@ -574,6 +625,11 @@ holm = Exercise(
             "largest-first",
             "np.argsort(p) -> np.argsort(-p)",
             "the largest p comes first: sort upwards, the smallest is multiplied by n.",
+        ),
+        Mistake(
+            "raised-to-one",
+            "np.minimum(stepped, 1.0) -> np.maximum(stepped, 1.0)",
+            "np.maximum(…, 1) raises all to 1: np.minimum(…, 1) cuts what is above.",
         ),
         Mistake(
             "divided",

@@ -361,6 +361,15 @@ cost = Exercise(
             "one-head",
             (f"{_SCORES} -> {_SCORES} / n_heads", f"{_AVERAGE} -> {_AVERAGE} / n_heads"),
             "scores and average are counted for one head: there are n_heads of them.",
+            also=(
+                (
+                    f"{_QUERIES} -> {_QUERIES} / n_heads",
+                    f"{_KEYS} -> {_KEYS} / n_heads",
+                    f"{_SCORES} -> {_SCORES} / n_heads",
+                    f"{_AVERAGE} -> {_AVERAGE} / n_heads",
+                    f"{_COUNT} -> n_queries * n_keys",
+                ),
+            ),
         ),
         Mistake(
             "maps-of-one-head",
@@ -385,6 +394,16 @@ cost = Exercise(
                 f"{_AVERAGE} -> average = 2 * (n_queries + n_keys) ** 2 * d_model",
             ),
             "queries and keys are counted as one text: the scores are n_queries by n_keys.",
+            also=(
+                f"{_COUNT} -> n_heads * (n_queries + n_keys) ** 2",
+                (
+                    f"{_QUERIES} -> 2 * 4 * n_queries * d_model**2",
+                    f"{_KEYS} -> 2 * 4 * n_keys * d_model**2",
+                    f"{_SCORES} -> scores = 2 * (n_queries + n_keys) ** 2 * d_model",
+                    f"{_AVERAGE} -> average = 2 * (n_queries + n_keys) ** 2 * d_model",
+                    f"{_COUNT} -> n_heads * (n_queries + n_keys) ** 2",
+                ),
+            ),
         ),
         Mistake(
             "square-of-queries",
@@ -450,6 +469,20 @@ cost = Exercise(
             also=(f"{_BYTES} -> n_weights * item_bytes * d_model / n_heads",),
         ),
         Mistake(
+            "bytes-of-the-maps",
+            f"{_BYTES} -> 4 * d_model**2 * item_bytes",
+            "these are the bytes of the four maps, which are learned: attention weights are n_heads · n_queries · "
+            "n_keys numbers.",
+        ),
+        Mistake(
+            "maps-of-pairs",
+            (
+                f"{_QUERIES} -> 8 * n_queries * n_keys * d_model**2",
+                "operations = on_queries + on_keys -> operations = on_queries",
+            ),
+            "the maps are counted for each pair of query and key: a map is taken of each token once.",
+        ),
+        Mistake(
             "bytes-of-keys-and-values",
             f"{_BYTES} -> 2 * n_keys * d_model * item_bytes",
             "these are the bytes of keys and values: the weights are n_heads · n_queries · n_keys numbers.",
@@ -506,6 +539,7 @@ exponent = Exercise(
             f"{_STEPS} -> seconds[1:] - seconds[0]",
             "the shortest call's time is subtracted as if it were all fixed cost: "
             "it has a part that grows too. Take the steps, np.diff(seconds).",
+            also=((f"{_STEPS} -> seconds - seconds[0]", "lengths[1:] -> lengths"),),
         ),
         Mistake(
             "logs-first",
@@ -532,6 +566,7 @@ exponent = Exercise(
             "intercept",
             f"{_FIT} -> np.polyfit(x, y, deg=1)[1]",
             "this is where the line starts, log a: the slope comes first in np.polyfit's result, [0].",
+            also=(("lengths[1:] -> lengths[:-1]", f"{_FIT} -> np.polyfit(x, y, deg=1)[1]"),),
         ),
         Mistake(
             "both-coefficients",
@@ -576,7 +611,11 @@ exponent = Exercise(
             "always-doubled",
             f"{_FIT} -> np.diff(y).mean() / np.log(2)",
             "the lengths are taken to double: they grow by any factor. The logarithm of the lengths has to be x.",
-            also=(f"{_FIT} -> np.polyfit(np.arange(len(y)), y, deg=1)[0] / np.log(2)",),
+            also=(
+                f"{_FIT} -> np.polyfit(np.arange(len(y)), y, deg=1)[0] / np.log(2)",
+                f"{_FIT} -> (y[-1] - y[-2]) / np.log(2)",
+                f"{_FIT} -> (y[1] - y[0]) / np.log(2)",
+            ),
         ),
         Mistake(
             "index-for-length",
@@ -587,6 +626,23 @@ exponent = Exercise(
             "through-the-origin",
             f"{_FIT} -> (x @ y) / (x @ x)",
             "the line is forced through the origin: it starts at log a. np.polyfit with deg=1 fits both.",
+        ),
+        Mistake(
+            "correlation",
+            f"{_FIT} -> np.corrcoef(x, y)[0, 1]",
+            "this is the correlation, which says how straight the points lie: the slope of the line is asked for.",
+        ),
+        Mistake(
+            "steps-left-out",
+            f"{_FIT} -> np.polyfit(x[1:], y[1:], deg=1)[0]",
+            "not all steps are in the fit: of n lengths there are n - 1.",
+            also=(f"{_FIT} -> np.polyfit(x[:-1], y[:-1], deg=1)[0]", f"{_FIT} -> np.polyfit(x[-3:], y[-3:], deg=1)[0]"),
+        ),
+        Mistake(
+            "rounded",
+            "return slope -> return round(slope, 1)",
+            "the exponent is rounded: return it as it is.",
+            also=("return slope -> return round(slope, 2)", "return slope -> return round(slope)"),
         ),
         Mistake(
             "parabola",

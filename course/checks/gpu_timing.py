@@ -85,6 +85,11 @@ def _one_clock(device: Device, rounds: int) -> tuple[Array, float]:
     return np.full(rounds, mean), mean
 
 
+def _one_sum_for_all(device: Device, rounds: int) -> tuple[Array, float]:
+    times, mean = _one_clock(device, rounds)
+    return rounds * times, rounds * mean
+
+
 def _queued_together(device: Device, rounds: int) -> tuple[Array, float]:
     """All calls are queued first, and the clock is read as they are waited for."""
     device.run()
@@ -201,7 +206,8 @@ times = Exercise(
         Mistake(
             "one-clock-for-all",
             _one_clock,
-            "all calls are timed as one and divided: that is one number without a spread. Time each by itself.",
+            "all calls are timed as one: that is one number without a spread. Time each by itself.",
+            also=(_one_sum_for_all,),
         ),
         Mistake(
             "queued-together",
@@ -298,6 +304,7 @@ least_seconds = Exercise(
             90.0,
             11.0,
         ),
+        _parts("two parts with both limited by memory", [60.0, 7.0], [40.0, 35.0], 100.0, 9.0),
     ),
     mistakes=(
         Mistake(
@@ -350,6 +357,7 @@ least_seconds = Exercise(
             "rates-for-seconds",
             "return seconds, rate -> return flops / seconds, rate",
             "the first result holds operations a second: the seconds of each part are asked for.",
+            also=(f"{_MAXIMUM} -> np.minimum(flops_per_s, flops / n_bytes * bytes_per_s)",),
         ),
         Mistake(
             "one-maximum-for-all",
@@ -371,6 +379,29 @@ least_seconds = Exercise(
             f"{_RATE} -> flops.sum() / max(arithmetic.sum(), transfers.sum())",
             "the rate treats all parts as one, in which the arithmetic of one hides the transfers of another: "
             "they run one after another. Divide by the sum of the parts' seconds.",
+        ),
+        Mistake(
+            "zero-over-zero",
+            f"{_MAXIMUM} -> flops / np.minimum(flops_per_s, flops / n_bytes * bytes_per_s)",
+            "a part without operations gives 0/0: compare times, flops / flops_per_s and n_bytes / bytes_per_s, "
+            "in place of rates.",
+        ),
+        Mistake(
+            "parts-together",
+            f"{_MAXIMUM} -> max(arithmetic.sum(), transfers.sum())",
+            "the parts are added up first and come out as one: each has its own seconds, and they run one after "
+            "another.",
+        ),
+        Mistake(
+            "floor-division",
+            ("flops / flops_per_s -> flops // flops_per_s", "n_bytes / bytes_per_s -> n_bytes // bytes_per_s"),
+            "// cuts off what comes after the point: divide with /.",
+        ),
+        Mistake(
+            "mean-intensity",
+            f"{_RATE} -> min(flops_per_s, (flops / n_bytes).mean() * bytes_per_s)",
+            "the rate is read off the mean of the intensities: parts add up in seconds. "
+            "All operations over all seconds.",
         ),
         Mistake(
             "mean-rate",
@@ -560,6 +591,10 @@ ratio = Exercise(
             "sorted-first",
             ("a[1:] -> np.sort(a[1:])", "b[1:] -> np.sort(b[1:])"),
             "both are sorted before they are divided, and a round is no pair any more: divide first.",
+            also=(
+                ("a[1:] -> np.sort(a)[1:]", "b[1:] -> np.sort(b)[1:]"),
+                ("a[1:] -> np.sort(a)", "b[1:] -> np.sort(b)"),
+            ),
         ),
         Mistake(
             "every-pair",
@@ -612,6 +647,8 @@ ratio = Exercise(
                 f"{_QUARTILES} -> ratios.mean() + ratios.std() * np.array([-1, 1])",
                 f"{_QUARTILES} -> np.median(ratios) + ratios.std() * np.array([-1, 1])",
                 f"{_QUARTILES} -> np.median(ratios) + ratios.std(ddof=1) * np.array([-1, 1])",
+                f"{_QUARTILES} -> np.median(ratios) + (np.quantile(ratios, 0.75) - np.quantile(ratios, 0.25)) / 2 "
+                "* np.array([-1, 1])",
             ),
         ),
         Mistake("exchanged", f"{_THREE} -> return middle, high, low", "low and high are exchanged: ratio, low, high."),
