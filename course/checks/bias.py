@@ -217,9 +217,30 @@ p_value = Exercise(
             "this is p over all groupings there are: use the shuffles that are handed over.",
         ),
         Mistake(
-            "floor-division",
-            f"{_P} -> (reached + 1) // (len(orders) + 1)",
-            "// cuts off what comes after the point, and 0 is left: divide with /.",
+            "none-reached",
+            f"{_P} -> 1 / (len(orders) + 1)",
+            "by your count no shuffle ever reaches the real difference: a group may be empty and its mean NaN, "
+            "or // may stand where / should.",
+            also=(f"{_P} -> 0.0 * reached",),
+        ),
+        Mistake(
+            "all-reached",
+            f"{_P} -> 1.0 + 0.0 * reached",
+            "by your count every shuffle reaches the real difference: each difference is to be compared with the "
+            "real one.",
+        ),
+        Mistake(
+            "divided-by-words",
+            f"{_P} -> (reached + 1) / (orders.shape[1] + 1)",
+            "the count is divided by the number of words: orders has a row for each shuffle, so by len(orders) + 1.",
+            also=(f"{_P} -> reached / orders.shape[1]",),
+        ),
+        Mistake(
+            "sums-against-means",
+            "shuffled[:, :n].mean(axis=1) - shuffled[:, n:].mean(axis=1) "
+            "-> shuffled[:, :n].sum(axis=1) - shuffled[:, n:].sum(axis=1)",
+            "the shuffled groups are summed, the real ones averaged: average both.",
+            also=("x.mean() - y.mean() -> x.sum() - y.sum()",),
         ),
         Mistake(
             "not-joined",
@@ -341,6 +362,9 @@ interval = Exercise(
             also=(
                 f"{_SPREAD} -> np.sqrt((drawn_x.var(axis=1) + drawn_y.var(axis=1)) / 2)",
                 f"{_SPREAD} -> (drawn_x.std(axis=1, ddof=1) + drawn_y.std(axis=1, ddof=1)) / 2",
+                f"{_SPREAD} -> drawn_x.std(axis=1, ddof=1) + drawn_y.std(axis=1, ddof=1)",
+                f"{_SPREAD} -> drawn_x.std(axis=1) + drawn_y.std(axis=1)",
+                f"{_SPREAD} -> np.sqrt(drawn_x.var(axis=1, ddof=1) + drawn_y.var(axis=1, ddof=1))",
                 f"{_SPREAD} -> np.sqrt(((drawn_x.shape[1] - 1) * drawn_x.var(axis=1, ddof=1) + (drawn_y.shape[1] - 1) "
                 "* drawn_y.var(axis=1, ddof=1)) / (drawn_x.shape[1] + drawn_y.shape[1] - 2))",
             ),
@@ -563,7 +587,10 @@ holm = Exercise(
             "argsort-for-ranks",
             "return corrected -> return np.minimum(1.0, p * (n - order))",
             "argsort is taken for ranks: it says which test comes next; a test's rank is np.argsort(np.argsort(p)).",
-            also=("return corrected -> return np.minimum(1.0, np.maximum.accumulate(p * (n - order)))",),
+            also=(
+                "return corrected -> return np.minimum(1.0, np.maximum.accumulate(p * (n - order)))",
+                "np.arange(n, 0, -1) -> n - order",
+            ),
         ),
         Mistake(
             "factors-rise",

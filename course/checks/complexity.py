@@ -500,12 +500,19 @@ cost = Exercise(
 # ---- an exponent beside a fixed cost
 
 
+def _polyfit(x: Array, y: Array, deg: int) -> Array:
+    """np.polyfit, but for what LAPACK prints when it meets NaN or infinity."""
+    if len(x) == len(y) and not np.isfinite([*x, *y]).all():
+        raise np.linalg.LinAlgError("SVD did not converge in Linear Least Squares")
+    return np.polyfit(x, y, deg)
+
+
 def _exponent(lengths: Array, seconds: Array) -> float:
     """The exponent p of seconds = fixed + a · length**p, from the steps of the seconds."""
     steps = np.diff(seconds)
     x = np.log(lengths[1:])
     y = np.log(steps)
-    slope = np.polyfit(x, y, deg=1)[0]
+    slope = _polyfit(x, y, deg=1)[0]
     return slope
 
 
@@ -517,7 +524,7 @@ def _timed(label: str, seed: int, first: int, ratio: int, n: int, fixed: float, 
 
 
 _STEPS = "np.diff(seconds)"
-_FIT = "np.polyfit(x, y, deg=1)[0]"
+_FIT = "_polyfit(x, y, deg=1)[0]"
 
 exponent = Exercise(
     _exponent,
@@ -545,7 +552,10 @@ exponent = Exercise(
             "logs-first",
             f"{_STEPS} -> np.exp(np.diff(np.log(seconds)))",
             "the logarithms are taken before the differences: differences of the seconds first, then their logarithm.",
-            also=(f"{_FIT} -> (np.diff(np.log(seconds)) / np.diff(np.log(lengths))).mean()",),
+            also=(
+                f"{_FIT} -> (np.diff(np.log(seconds)) / np.diff(np.log(lengths))).mean()",
+                f"{_STEPS} -> np.diff(np.log(seconds))",
+            ),
         ),
         Mistake(
             "no-logarithms",
@@ -564,18 +574,25 @@ exponent = Exercise(
         ),
         Mistake(
             "intercept",
-            f"{_FIT} -> np.polyfit(x, y, deg=1)[1]",
+            f"{_FIT} -> _polyfit(x, y, deg=1)[1]",
             "this is where the line starts, log a: the slope comes first in np.polyfit's result, [0].",
-            also=(("lengths[1:] -> lengths[:-1]", f"{_FIT} -> np.polyfit(x, y, deg=1)[1]"),),
+            also=tuple(
+                (f"lengths[1:] -> {x}", f"{_FIT} -> _polyfit(x, y, deg=1)[1]")
+                for x in ("lengths[:-1]", "np.diff(lengths)")
+            ),
         ),
         Mistake(
             "both-coefficients",
-            f"{_FIT} -> np.polyfit(x, y, deg=1)",
+            f"{_FIT} -> _polyfit(x, y, deg=1)",
             "slope and start of the line are returned: the exponent is the slope, [0].",
+            also=tuple(
+                (f"lengths[1:] -> {x}", f"{_FIT} -> _polyfit(x, y, deg=1)")
+                for x in ("lengths[:-1]", "np.diff(lengths)")
+            ),
         ),
         Mistake(
             "axes-exchanged",
-            f"{_FIT} -> np.polyfit(y, x, deg=1)[0]",
+            f"{_FIT} -> _polyfit(y, x, deg=1)[0]",
             "the axes are exchanged: the lengths' logarithm is x, the first argument of np.polyfit.",
             also=("return slope -> return 1 / slope",),
         ),
@@ -612,14 +629,14 @@ exponent = Exercise(
             f"{_FIT} -> np.diff(y).mean() / np.log(2)",
             "the lengths are taken to double: they grow by any factor. The logarithm of the lengths has to be x.",
             also=(
-                f"{_FIT} -> np.polyfit(np.arange(len(y)), y, deg=1)[0] / np.log(2)",
+                f"{_FIT} -> _polyfit(np.arange(len(y)), y, deg=1)[0] / np.log(2)",
                 f"{_FIT} -> (y[-1] - y[-2]) / np.log(2)",
                 f"{_FIT} -> (y[1] - y[0]) / np.log(2)",
             ),
         ),
         Mistake(
             "index-for-length",
-            f"{_FIT} -> np.polyfit(np.arange(len(y)), y, deg=1)[0]",
+            f"{_FIT} -> _polyfit(np.arange(len(y)), y, deg=1)[0]",
             "the steps are numbered 0, 1, 2: the logarithm of the lengths has to be x.",
         ),
         Mistake(
@@ -634,9 +651,9 @@ exponent = Exercise(
         ),
         Mistake(
             "steps-left-out",
-            f"{_FIT} -> np.polyfit(x[1:], y[1:], deg=1)[0]",
+            f"{_FIT} -> _polyfit(x[1:], y[1:], deg=1)[0]",
             "not all steps are in the fit: of n lengths there are n - 1.",
-            also=(f"{_FIT} -> np.polyfit(x[:-1], y[:-1], deg=1)[0]", f"{_FIT} -> np.polyfit(x[-3:], y[-3:], deg=1)[0]"),
+            also=(f"{_FIT} -> _polyfit(x[:-1], y[:-1], deg=1)[0]", f"{_FIT} -> _polyfit(x[-3:], y[-3:], deg=1)[0]"),
         ),
         Mistake(
             "rounded",
@@ -645,10 +662,16 @@ exponent = Exercise(
             also=("return slope -> return round(slope, 2)", "return slope -> return round(slope)"),
         ),
         Mistake(
+            "quotients",
+            f"{_FIT} -> (y / x).mean()",
+            "the logarithms are divided, which takes the line through the origin: fit the slope (np.polyfit).",
+            also=(f"{_FIT} -> (np.log(seconds) / np.log(lengths)).mean()",),
+        ),
+        Mistake(
             "parabola",
-            f"{_FIT} -> np.polyfit(x, y, deg=2)[0]",
+            f"{_FIT} -> _polyfit(x, y, deg=2)[0]",
             "a parabola is fitted: a power is a straight line, deg=1.",
-            also=(f"{_FIT} -> np.polyfit(x, y, deg=2)[1]",),
+            also=(f"{_FIT} -> _polyfit(x, y, deg=2)[1]",),
         ),
         Mistake(
             "lengths-not-shortened",

@@ -365,6 +365,11 @@ least_seconds = Exercise(
             "the largest time of all parts is taken: np.max reduces, np.maximum compares part by part.",
         ),
         Mistake(
+            "largest-of-all-parts",
+            f"{_MAXIMUM} -> np.max([arithmetic, transfers], axis=1)",
+            "the maximum runs over the parts, axis=1: compare the two times of each part, np.maximum.",
+        ),
+        Mistake(
             "np-max",
             f"{_MAXIMUM} -> np.max(arithmetic, transfers)",
             "np.max(a, b) takes b for an axis: np.maximum compares two arrays part by part.",
@@ -546,6 +551,11 @@ ratio = Exercise(
             ),
         ),
         Mistake(
+            "logarithms",
+            f"{_BY_PAIR} -> np.log(one / other)",
+            "these are logarithms of the ratios: return the ratios' own median and quartiles.",
+        ),
+        Mistake(
             "share-of-both",
             f"{_BY_PAIR} -> one / (one + other)",
             "a is divided by a + b: divide by b.",
@@ -646,6 +656,11 @@ ratio = Exercise(
             also=(
                 f"{_QUARTILES} -> ratios.mean() + ratios.std() * np.array([-1, 1])",
                 f"{_QUARTILES} -> np.median(ratios) + ratios.std() * np.array([-1, 1])",
+                *(
+                    f"{_QUARTILES} -> ratios.mean() + {many} * ratios.std(ddof=1) / len(ratios) ** 0.5 "
+                    "* np.array([-1, 1])"
+                    for many in (1, 1.96, 2)
+                ),
                 f"{_QUARTILES} -> np.median(ratios) + ratios.std(ddof=1) * np.array([-1, 1])",
                 f"{_QUARTILES} -> np.median(ratios) + (np.quantile(ratios, 0.75) - np.quantile(ratios, 0.25)) / 2 "
                 "* np.array([-1, 1])",

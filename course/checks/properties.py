@@ -152,13 +152,13 @@ def _reduced(got: Array, want: Array, axes: Axes, n: int) -> Told | None:
 def _coarse(got: Array, want: Array, axes: Axes, n: int) -> Told | None:
     if got.dtype == np.float16 and np.allclose(got.astype(np.float64), want, 1e-2, 1e-2, equal_nan=True):
         return "half-precision", "is right to three digits: float16 keeps three digits, use float32 or float64"
-    for digits in range(5) if want.dtype.kind == "f" and want.size > 1 else ():
-        if np.array_equal(got, np.round(got, digits)) and np.allclose(got, np.round(want, digits), 0, 1e-9):
-            return "rounded", f"is rounded to {digits} digits after the point: return it as it is"
     if got.dtype.kind in "iub" and want.dtype.kind == "f" and got.size > 1:
         whole = (np.trunc, np.rint, np.floor) if got.dtype.kind != "b" else ()
         if any(np.array_equal(got, cut(want)) for cut in whole):
             return "rounded-to-integers", "has lost its digits after the point: some step of it makes integers"
+    for digits in range(5) if want.dtype.kind == "f" and want.size > 1 else ():
+        if np.array_equal(got, np.round(got, digits)) and np.allclose(got, np.round(want, digits), 0, 1e-9):
+            return "rounded", f"is rounded to {digits} digits after the point: return it as it is"
     return None
 
 
