@@ -88,7 +88,11 @@ p_value = Exercise(
             "one-added-to-the-share",
             f"{_P} -> reached / len(orders) + 1",
             "1 is added to the share: add it to the count and to the number of shuffles, before you divide.",
-            also=(f"{_P} -> reached + 1 / len(orders) + 1", f"{_P} -> (reached + 1) / len(orders) + 1"),
+            also=(
+                f"{_P} -> reached + 1 / len(orders) + 1",
+                f"{_P} -> (reached + 1) / len(orders) + 1",
+                f"{_P} -> (reached / len(orders) + 1) / (len(orders) + 1)",
+            ),
         ),
         Mistake(
             "not-divided",
@@ -209,7 +213,8 @@ p_value = Exercise(
         Mistake(
             "distance-to-the-real",
             f"{_REACHED} -> differences - real",
-            "the differences are added up: count how many reach the real one, (differences >= real).sum().",
+            "the differences are added up or averaged: count how many reach the real one, (differences >= real).sum().",
+            also=(f"{_P} -> differences.mean()", f"{_P} -> (differences - real).mean()"),
         ),
         Mistake(
             "all-groupings",
@@ -232,8 +237,12 @@ p_value = Exercise(
         Mistake(
             "divided-by-words",
             f"{_P} -> (reached + 1) / (orders.shape[1] + 1)",
-            "the count is divided by the number of words: orders has a row for each shuffle, so by len(orders) + 1.",
-            also=(f"{_P} -> reached / orders.shape[1]",),
+            "the count is divided by the number of words, or of all entries: orders has a row for each shuffle, so by "
+            "len(orders) + 1.",
+            also=tuple(
+                f"{_P} -> {p}"
+                for p in ("reached / orders.shape[1]", "(reached + 1) / (orders.size + 1)", "reached / orders.size")
+            ),
         ),
         Mistake(
             "sums-against-means",
@@ -337,7 +346,15 @@ interval = Exercise(
             "summed-sentences-of-one",
             "x.mean(axis=1) -> x.sum(axis=1)",
             "the sentences of x are summed, those of y averaged: average both.",
-            also=("y.mean(axis=1) -> y.sum(axis=1)",),
+            also=(
+                "y.mean(axis=1) -> y.sum(axis=1)",
+                ("x.mean(axis=1) -> x.sum(axis=1)", "y.mean(axis=1) -> y.sum(axis=1)"),  # right, where d is divided
+            ),
+        ),
+        Mistake(
+            "median-of-sentences",
+            ("x.mean(axis=1) -> np.median(x, axis=1)", "y.mean(axis=1) -> np.median(y, axis=1)"),
+            "the sentences of a word are reduced to their median: average them.",
         ),
         Mistake(
             "divided-by-n",
@@ -373,7 +390,10 @@ interval = Exercise(
             "spread-of-one-group",
             f"{_SPREAD} -> drawn_x.std(axis=1, ddof=1)",
             "the deviation is that of one group: take it of x and y together.",
-            also=(f"{_SPREAD} -> drawn_y.std(axis=1, ddof=1)",),
+            also=tuple(
+                f"{_SPREAD} -> {spread}"
+                for spread in ("drawn_y.std(axis=1, ddof=1)", "of_x.std(ddof=1)", "of_y.std(ddof=1)")
+            ),
         ),
         Mistake(
             "stacked-below",
@@ -558,7 +578,7 @@ holm = Exercise(
         ),
         Mistake(
             "no-running-maximum",
-            f"{_CLIMBED} -> {_ORDERED}",
+            "np.maximum.accumulate ->",
             "a larger p comes out below a smaller one: no corrected value may be less than that before it, "
             "np.maximum.accumulate over the sorted ones.",
         ),

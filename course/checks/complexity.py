@@ -493,6 +493,12 @@ cost = Exercise(
             "twice the weights are counted, the scores beside them perhaps: the bytes of the weights are asked for.",
         ),
         Mistake("order", f"{_RESULT} -> return n_bytes, operations", "you return the bytes first: operations, bytes."),
+        Mistake(
+            "one-result",
+            f"{_RESULT} -> return 1.0 * operations",
+            "two numbers are asked for: operations, then the bytes of the weights.",
+            also=(f"{_RESULT} -> return 1.0 * n_bytes",),
+        ),
     ),
     remark=_shares,
 )

@@ -412,6 +412,7 @@ least_seconds = Exercise(
             "mean-rate",
             f"{_RATE} -> (flops / seconds).mean()",
             "the parts' rates are averaged: a part that takes long counts more. All operations over all seconds.",
+            also=(f"{_RATE} -> 1 / (seconds / flops).mean()",),
         ),
         Mistake(
             "sum-of-rates",
@@ -422,6 +423,7 @@ least_seconds = Exercise(
             "rate-of-each-part",
             f"{_RATE} -> flops / seconds",
             "the rate of each part is returned: one rate of the whole is asked for, all operations over all seconds.",
+            also=(f"{_RATE} -> flops / seconds.sum()",),
         ),
         Mistake(
             "slowest-part",
@@ -484,7 +486,7 @@ def _turns(label: str, seed: int, n: int, ratio: float) -> Trial:
     a, b = (
         np.round(128 * factor * slow * (1 + numbers(seed + k, n) / 16)) / 128 for k, factor in ((1, ratio), (2, 1.0))
     )
-    a[0], b[0] = 3 * a[0], 2 * b[0]
+    a[0], b[0] = (3 * a[0], 2 * b[0]) if ratio > 1 else (2 * a[0], 4 * b[0])  # else its ratio is always an extreme
     return Trial(label, {"a": a, "b": b})
 
 
@@ -510,6 +512,7 @@ ratio = Exercise(
             "warm-up-kept",
             ("a[1:] -> a", "b[1:] -> b"),
             "the first round is among the ratios: it is warm-up, leave it out, a[1:] and b[1:].",
+            also=(f"{_MIDDLE} -> np.median(a / b)", f"{_QUARTILES} -> np.quantile(a / b, [0.25, 0.75])"),
         ),
         Mistake(
             "last-left-out",
@@ -677,7 +680,7 @@ ratio = Exercise(
             "width",
             f"{_THREE} -> return middle, high - low",
             "one number says how wide: return both quartiles, ratio, low, high.",
-            also=(f"{_THREE} -> return middle",),
+            also=(f"{_THREE} -> return middle", f"{_THREE} -> return ratios"),
         ),
         Mistake(
             "nested",
