@@ -518,7 +518,7 @@ def _exponent(lengths: Array, seconds: Array) -> float:
     steps = np.diff(seconds)
     x = np.log(lengths[1:])
     y = np.log(steps)
-    slope = _polyfit(x, y, deg=1)[0]
+    slope = _polyfit(x, y, 1)[0]
     return slope
 
 
@@ -530,7 +530,7 @@ def _timed(label: str, seed: int, first: int, ratio: int, n: int, fixed: float, 
 
 
 _STEPS = "np.diff(seconds)"
-_FIT = "_polyfit(x, y, deg=1)[0]"
+_FIT = "_polyfit(x, y, 1)[0]"
 
 exponent = Exercise(
     _exponent,
@@ -580,25 +580,23 @@ exponent = Exercise(
         ),
         Mistake(
             "intercept",
-            f"{_FIT} -> _polyfit(x, y, deg=1)[1]",
+            f"{_FIT} -> _polyfit(x, y, 1)[1]",
             "this is where the line starts, log a: the slope comes first in np.polyfit's result, [0].",
             also=tuple(
-                (f"lengths[1:] -> {x}", f"{_FIT} -> _polyfit(x, y, deg=1)[1]")
-                for x in ("lengths[:-1]", "np.diff(lengths)")
+                (f"lengths[1:] -> {x}", f"{_FIT} -> _polyfit(x, y, 1)[1]") for x in ("lengths[:-1]", "np.diff(lengths)")
             ),
         ),
         Mistake(
             "both-coefficients",
-            f"{_FIT} -> _polyfit(x, y, deg=1)",
+            f"{_FIT} -> _polyfit(x, y, 1)",
             "slope and start of the line are returned: the exponent is the slope, [0].",
             also=tuple(
-                (f"lengths[1:] -> {x}", f"{_FIT} -> _polyfit(x, y, deg=1)")
-                for x in ("lengths[:-1]", "np.diff(lengths)")
+                (f"lengths[1:] -> {x}", f"{_FIT} -> _polyfit(x, y, 1)") for x in ("lengths[:-1]", "np.diff(lengths)")
             ),
         ),
         Mistake(
             "axes-exchanged",
-            f"{_FIT} -> _polyfit(y, x, deg=1)[0]",
+            f"{_FIT} -> _polyfit(y, x, 1)[0]",
             "the axes are exchanged: the lengths' logarithm is x, the first argument of np.polyfit.",
             also=("return slope -> return 1 / slope",),
         ),
@@ -635,14 +633,14 @@ exponent = Exercise(
             f"{_FIT} -> np.diff(y).mean() / np.log(2)",
             "the lengths are taken to double: they grow by any factor. The logarithm of the lengths has to be x.",
             also=(
-                f"{_FIT} -> _polyfit(np.arange(len(y)), y, deg=1)[0] / np.log(2)",
+                f"{_FIT} -> _polyfit(np.arange(len(y)), y, 1)[0] / np.log(2)",
                 f"{_FIT} -> (y[-1] - y[-2]) / np.log(2)",
                 f"{_FIT} -> (y[1] - y[0]) / np.log(2)",
             ),
         ),
         Mistake(
             "index-for-length",
-            f"{_FIT} -> _polyfit(np.arange(len(y)), y, deg=1)[0]",
+            f"{_FIT} -> _polyfit(np.arange(len(y)), y, 1)[0]",
             "the steps are numbered 0, 1, 2: the logarithm of the lengths has to be x.",
         ),
         Mistake(
@@ -657,9 +655,9 @@ exponent = Exercise(
         ),
         Mistake(
             "steps-left-out",
-            f"{_FIT} -> _polyfit(x[1:], y[1:], deg=1)[0]",
+            f"{_FIT} -> _polyfit(x[1:], y[1:], 1)[0]",
             "not all steps are in the fit: of n lengths there are n - 1.",
-            also=(f"{_FIT} -> _polyfit(x[:-1], y[:-1], deg=1)[0]", f"{_FIT} -> _polyfit(x[-3:], y[-3:], deg=1)[0]"),
+            also=(f"{_FIT} -> _polyfit(x[:-1], y[:-1], 1)[0]", f"{_FIT} -> _polyfit(x[-3:], y[-3:], 1)[0]"),
         ),
         Mistake(
             "rounded",
@@ -675,9 +673,9 @@ exponent = Exercise(
         ),
         Mistake(
             "parabola",
-            f"{_FIT} -> _polyfit(x, y, deg=2)[0]",
+            f"{_FIT} -> _polyfit(x, y, 2)[0]",
             "a parabola is fitted: a power is a straight line, deg=1.",
-            also=(f"{_FIT} -> _polyfit(x, y, deg=2)[1]",),
+            also=(f"{_FIT} -> _polyfit(x, y, 2)[1]",),
         ),
         Mistake(
             "lengths-not-shortened",

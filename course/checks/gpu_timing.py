@@ -376,7 +376,7 @@ least_seconds = Exercise(
         ),
         Mistake(
             "python-max",
-            f"{_MAXIMUM} -> max(arithmetic, transfers)",
+            f"{_MAXIMUM} -> max(flops / flops_per_s, n_bytes / bytes_per_s)",
             "Python's max cannot compare arrays: np.maximum does, part by part.",
         ),
         Mistake(
@@ -527,9 +527,9 @@ ratio = Exercise(
         ),
         Mistake(
             "warm-up-of-one",
-            "a[1:] -> a",
+            f"{_BY_PAIR} -> a / b[1:]",
             "the first round is left out of one array alone, so they do not fit: leave it out of both.",
-            also=("b[1:] -> b", ("a[1:] -> a[1:]", "b[1:] -> b[:-1]"), ("a[1:] -> a[:-1]", "b[1:] -> b[1:]")),
+            also=(f"{_BY_PAIR} -> a[1:] / b", "a[1:] -> a[:-1]", "b[1:] -> b[:-1]"),
         ),
         Mistake(
             "inverse",
