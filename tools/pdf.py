@@ -25,6 +25,7 @@ from tools.notebooks import ROOT
 HTML = ROOT / "_build" / "html"
 PDF = ROOT / "_build" / "pdf" / "multi-head-attention-measured.pdf"
 TITLE = "Multi-Head Attention, Measured"
+PAPER = {"width": 688, "height": 1000}  # between A4's margins, for scripts that draw by the width they find
 READY = """async () => {
   if (window.MathJax?.startup?.promise) await window.MathJax.startup.promise;
   await document.fonts.ready;
@@ -68,6 +69,7 @@ class Press:
 
     def __init__(self, page: Page, html: Path) -> None:
         self.page, self.html = page, html
+        page.set_viewport_size(PAPER)
 
     def anchors(self, names: list[str]) -> dict[str, list[str]]:
         """Page -> the anchors on it that a link of any page leads to."""

@@ -297,7 +297,8 @@ function listen() {
   const signal = listening.signal;
   document.addEventListener("keydown", letGo, {capture: true, signal});
   addEventListener("hashchange", () => followLink(true), {signal});
-  for (const query of ["(prefers-color-scheme: dark)", "print"]) matchMedia(query).addEventListener("change", paint, {signal});
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint, {signal});
+  matchMedia("print").addEventListener("change", () => { layout(); paint(); }, {signal}); // paper is narrower
   const themes = new MutationObserver(paint);
   themes.observe(document.documentElement, {attributes: true, attributeFilter: ["data-theme"]});
   themes.observe(document.body, {attributes: true, attributeFilter: ["data-jp-theme-light"]});
