@@ -60,6 +60,7 @@ DOUBLE = Exercise(
         Mistake("size", "factor * x -> abs(factor * x)", "the sign is lost."),
         Mistake("always", lambda x: -2 * abs(x), "the sign is always minus."),
         Mistake("not-transposed", "factor * x -> factor * x @ x", "do not multiply x by itself."),
+        Mistake("plus-one", "factor * x -> factor * x + 1", "1 is added."),
     ),
 )
 PAIR = Exercise(
@@ -251,6 +252,29 @@ def test_of_mistakes_that_raise_the_same_the_likeliest_line_is_told():
     assert exercise(lambda x: x * x[:, 0]).diagnosis == "product"
 
 
+def test_where_the_lines_do_not_tell_two_raising_mistakes_apart_the_error_is_translated():
+    mistakes = (Mistake("one", "factor * x -> x @ x", "one."), Mistake("other", "factor * x -> x @ (x * 2)", "other."))
+    exercise = Exercise(double_, "x (i, d) -> y (i, d)", DOUBLE.trials, mistakes)
+    assert exercise(lambda x: x @ (x * 2)).diagnosis == "other"
+    assert exercise(lambda x: np.matmul(abs(x), abs(x))).diagnosis == "transpose-missing"
+
+
+def test_a_matter_of_style_is_tried_with_each_mistake_and_not_mentioned():
+    shared = (Mistake("style", "return -> x = abs(x); return", "never said."), Mistake("three", "2.0 -> 3.0", "three."))
+    positive = (Trial("numbers", {"x": np.arange(15.0).reshape(3, 5)}), Trial("more", {"x": np.ones((2, 7))}))
+    exercise = Exercise(double_, "x (i, d) -> y (i, d)", positive, (Mistake("sign", "* x -> * -x", "sign."),), shared)
+    assert [wrong.diagnosis for wrong in exercise.table] == ["sign", "three"]
+    assert {pair.diagnosis for pair in exercise.pairs()} == {"sign", "three", "three+sign"}
+
+
+def test_a_mistake_is_told_too_where_more_is_wrong_on_a_later_trial():
+    broken = DOUBLE(lambda x: 2 * x + 1 if x[0, 0] > 0 else x + np.nan)
+    assert broken.diagnosis == "plus-one"
+    assert broken.message == "1 is added. More is wrong on negative numbers."
+    assert DOUBLE(lambda x: 2 * x + 1 if x[0, 0] > 0 else 2 * x + 5).diagnosis == "shift"
+    assert DOUBLE(lambda x: 2 * x + 1 if x[0, 0] > 0 else 2 * x).diagnosis == "shift"
+
+
 def test_of_two_wrong_arrays_the_last_is_looked_up_first():
     feedback = PAIR(lambda x: (x.sum(-1) / 3, x / 2))
     assert feedback.diagnosis == "half"
@@ -363,6 +387,12 @@ def unpacked(x):
         (stacked, "reversed-axes", "y.swapaxes(-1, -2) exchanges the last two."),
         (transposed_as_in_torch, "transpose-order", "y.swapaxes(1, 2) exchanges two."),
         (lambda x: np.where(x[:2] > 0, x, 0), "where-shapes", "np.where got condition, value if True, value if False"),
+        (
+            lambda x: x * np.ones((5, 7)),
+            "elementwise",
+            "* multiplies entry by entry, and (3, 5), that is (i, d) meets (5, 7)",
+        ),
+        (lambda x: np.stack([x, x[:2]]), "stacked", "np.concatenate joins along one"),
         (lambda x: x.reshape(4, 4), "reshape", "has 15 numbers and cannot become (4, 4)"),
         (unpacked, "unpacking", "`x` has 2 axes, (3, 5), that is (i, d), and you unpack 3."),
         (lambda x: x[7], "index-too-large", "index 7 of an axis of length 3, whose last is 2."),
@@ -516,6 +546,9 @@ def plus_at_first(x):
         (lambda x: (2 * x).reshape(x.shape[::-1]).T, "misplaced", "has the right numbers in the wrong places"),
         (lambda x: (2 * x) ** 2, "function-of-it", "is the square of what it should be"),
         (lambda x: np.zeros_like(x), "zeros", "is all zeros"),
+        (lambda x: x.copy(), "handed-back", "twice is x itself, as it was handed over"),
+        (lambda x: np.round(2.0004 * x, 3) * 1.0, "factor", ""),
+        (lambda x: np.where(np.arange(len(x))[:, None] < 1, 2 * x, 0), "partly-zero", "does a loop end early"),
         (plus_at_first, "one-slice-0", "is right but for the index 0 along i"),
         (lambda x: 2 * x + np.triu(x, 1), "above-the-diagonal", "is wrong above the diagonal alone"),
         (lambda x: 2 * x * (1 + np.arange(len(x)))[:, None], "factor-a-row", "a factor that is the same along d"),
@@ -527,6 +560,21 @@ def test_what_no_mistake_explains_is_described(answer, diagnosis, phrase):
     assert not feedback.ok
     assert feedback.diagnosis == diagnosis or not phrase
     assert phrase in feedback.message
+
+
+def test_a_part_with_a_name_is_told_and_what_stands_there():
+    parts = Exercise(
+        double_,
+        "x (i, d) -> twice (i, d)",
+        DOUBLE.trials,
+        (),
+        parts=lambda inputs: {"large": abs(inputs["x"]) > 8, "small": abs(inputs["x"]) <= 8},
+    )
+    feedback = parts(lambda x: np.where(abs(x) > 8, x, 2 * x))
+    assert feedback.diagnosis == "right-but-for-a-part"
+    assert feedback.message.startswith("twice is right but for large, where it is x. Seen on small numbers")
+    assert "large, where it is 7. " in parts(lambda x: np.where(abs(x) > 8, 7, 2 * x)).message
+    assert parts(lambda x: 2 * x + np.arange(x.size).reshape(x.shape) ** 3 + 1).diagnosis == "different"
 
 
 def weights_(x):

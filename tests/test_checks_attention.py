@@ -380,7 +380,7 @@ WRONG = [
     (check.attention, lambda q, k, v: attend(q, k, v)[:1] * 2, "out-twice", "you return out twice"),
     (check.attention, lambda q, k, v: attend(q, k, v)[1:] * 2, "weights-twice", "you return the weights twice"),
     (check.attention, lambda q, k, v: (v[:3], attend(q, k, v)[1].T), "different", "off at [1, 1]: got -2.312,"),
-    (check.attention, lambda q, k, v: v @ attend(q, k, v)[1], "inner-axes", "has the two in the wrong"),
+    (check.attention, lambda q, k, v: v @ attend(q, k, v)[1], "values-times-weights", "has the two in the wrong"),
     (
         check.attention,
         lambda q, k, v: (attend(q, k, v)[0], attend(q, k, v, scale=1)[1]),
@@ -537,8 +537,8 @@ WRONG = [
     (
         check.masked_attention,
         lambda q, k, v, m: masked_where(q, k, v, m.T),
-        "where-shapes",
-        "ValueError in `scores = np.where(attn_mask, q",
+        "mask-transposed",
+        "transposed: it is (i, j) already,",
     ),
     (check.contribution, lambda w, v: w, "weights-alone", "the weights alone"),
     (check.contribution, lambda w, v: w[:, :, None] * v, "no-length", "take the length of each"),

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from course.checks.diagnosis import Exercise, Mistake, Trial, listed
 from course.checks.inputs import LARGE_RTOL, numbers
+from course.checks.losses import CROSS_ENTROPY
 from course.checks.numeric import Numbers
-from course.checks.shared import CROSS_ENTROPY
 
 __all__ = ["EXERCISES", "mask_tokens", "masked_loss", "mean_pooling", "predicted_counts"]
 

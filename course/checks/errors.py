@@ -2,104 +2,29 @@
 
 from __future__ import annotations
 
-import ast
 import linecache
 import re
-import sysconfig
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 from difflib import SequenceMatcher
-from pathlib import Path
-from types import FrameType
 from typing import Any
-
-import numpy as np
 
 from course.checks.answers import NotRight
 from course.checks.edits import FILE
+from course.checks.scene import Scene, find
 from course.checks.signature import Axes
+from course.checks.translations import TRANSLATIONS
 
 __all__ = ["describe", "likeness", "place", "told"]
 
-Shape = tuple[int, ...]
-Told = tuple[str, str]  # diagnosis, and what to write
-
 LONGEST_LINE = 120
 LONGEST_TEXT = 300
-HERE = Path(__file__).resolve().parent
-LIBRARIES = tuple({str(Path(np.__file__).resolve().parents[1]), sysconfig.get_path("stdlib"), str(HERE)})
-PURE = {
-    *("swapaxes", "transpose", "reshape", "astype", "sum", "max", "min", "mean", "exp", "sqrt", "where", "squeeze"),
-    *("expand_dims", "norm", "ravel", "concatenate", "stack", "abs", "log", "tril", "triu", "arange", "ones", "zeros"),
-    *("view", "permute", "unsqueeze", "float", "double", "amax", "argmax", "argsort", "cumsum", "split", "dot", "len"),
-    *(
-        "softmax",
-        "tri",
-        "eye",
-        "moveaxis",
-        "copy",
-        "einsum",
-        "matmul",
-        "take_along_axis",
-        "from_numpy",
-        "as_tensor",
-        "tensor",
-        "asarray",
-        "array",
-    ),
-}
-SHAPE = re.compile(r"\(([\d, ]*)\)")
 IN_PLACE = re.compile(r"(with shapes (\([\d,]*\)) \([\d,]*\)) \2")
-REDUCTION = re.compile(r"\b(?:max|min|sum|mean|norm|amax)\((?:[^()]|\([^()]*\))*\)")
-
-
-@dataclass(frozen=True)
-class Scene:
-    """Where an error happened: the frame of the learner's code, its line, and the expression in it."""
-
-    text: str
-    frame: FrameType | None
-    line: str
-    expression: str
-    axes: Axes
-    source: str = ""
-
-    def value(self, node: ast.expr | str) -> Any:
-        """What an expression was worth, if finding out changes nothing; else None."""
-        tree = ast.parse(node, mode="eval").body if isinstance(node, str) else node
-        if self.frame is None or any(not _harmless(part) for part in ast.walk(tree)):
-            return None
-        try:
-            code = compile(ast.fix_missing_locations(ast.Expression(tree)), "<operand>", "eval")
-            return eval(code, self.frame.f_globals, dict(self.frame.f_locals))
-        except Exception:
-            return None
-
-    def shape(self, node: ast.expr | str) -> Shape | None:
-        value = self.value(node)
-        shape = getattr(value, "shape", None)
-        return tuple(int(n) for n in shape) if shape is not None else () if isinstance(value, int | float) else None
-
-    def said(self, node: ast.expr) -> str:
-        """An operand with its shape."""
-        shape, name = self.shape(node), ast.unparse(node)
-        return f"`{name}`" if shape is None else f"`{name}` {self.axes.named(shape)}"
-
-    def nodes(self, kind: type[Any]) -> list[Any]:
-        for code in (self.expression, self.line):
-            try:
-                found = [node for node in ast.walk(ast.parse(code.strip().rstrip(":"))) if isinstance(node, kind)]
-            except SyntaxError:
-                continue
-            if found:
-                return found
-        return []
 
 
 def describe(fn: Callable[..., Any], error: BaseException, axes: Axes, called: str) -> NotRight:
     """The diagnosis and message for an error: translated where its kind is known, quoted where not."""
-    frame, whole, expression = _place(error)
+    frame, whole, expression = find(error)
     scene = Scene(_text(error), frame, whole, expression, axes, _source(fn))
     where = f" in `{_short(whole)}`" if whole else ""
     for pattern, translate in TRANSLATIONS:
@@ -120,7 +45,7 @@ def place(error: BaseException | None) -> str:
     """The learner's expression, or the statement of an edited right answer, that an error came from, or ""."""
     if error is None:
         return ""
-    _, line, expression = _place(error)
+    _, line, expression = find(error)
     files = [step.filename for step in traceback.extract_tb(error.__traceback__) if step.filename.startswith(FILE)]
     edited = files[-1].removeprefix(FILE).strip() if files else ""
     return expression or line or edited
@@ -131,34 +56,6 @@ def likeness(one: str, other: str) -> float:
     a, b = ("".join(text.split(" = ")[-1].split()) for text in (one, other))
     longest = SequenceMatcher(None, a, b, autojunk=False).find_longest_match().size
     return longest / min(len(a), len(b)) if a and b else 1.0
-
-
-def _place(error: BaseException) -> tuple[FrameType | None, str, str]:
-    """The learner's last frame before a library's, its line, and the expression that failed."""
-    steps = list(traceback.walk_tb(error.__traceback__))
-    summaries = traceback.extract_tb(error.__traceback__)
-    own = [n for n, (frame, _) in enumerate(steps) if not _is_library(frame.f_code.co_filename)]
-    if not own:
-        return None, "", ""
-    frame, summary = steps[own[-1]][0], summaries[own[-1]]
-    text = linecache.getline(summary.filename, summary.lineno or 0, frame.f_globals).rstrip()
-    expression = ""
-    if summary.lineno == summary.end_lineno and summary.colno is not None and summary.end_colno is not None:
-        expression = text.encode()[summary.colno : summary.end_colno].decode(errors="ignore")
-    return frame, text.strip(), expression
-
-
-def _is_library(file: str) -> bool:
-    return (
-        file.startswith(LIBRARIES) or file.startswith("<__array") or "/site-packages/" in file or file.startswith(FILE)
-    )
-
-
-def _harmless(node: ast.AST) -> bool:
-    if isinstance(node, ast.Call):
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        return name in PURE
-    return not isinstance(node, ast.NamedExpr | ast.Lambda | ast.ListComp | ast.GeneratorExp | ast.Await | ast.Yield)
 
 
 def _text(error: BaseException) -> str:
@@ -180,309 +77,3 @@ def _source(fn: Callable[..., Any]) -> str:
     lines = linecache.getlines(code.co_filename)[code.co_firstlineno - 1 :]
     last = max((number for _, _, number in code.co_lines() if number), default=code.co_firstlineno)
     return "".join(lines[: last - code.co_firstlineno + 1])
-
-
-# ---- translations: from what NumPy or torch says to what was meant and what to write
-
-
-def _shape(text: str) -> Shape:
-    return tuple(int(n) for n in re.findall(r"\d+", text))
-
-
-def _product(scene: Scene, match: re.Match[str]) -> Told | None:
-    """A matrix product whose inner axes disagree."""
-    transposed = _reversed_axes(scene)
-    if transposed:
-        return transposed
-    operands = _operands(scene)
-    rule = "a matrix product needs (a, b) @ (b, c). Is a transpose missing, or are the two in the wrong order?"
-    if operands is None:
-        return "inner-axes", rule
-    left, right = operands
-    a, b = scene.shape(left), scene.shape(right)
-    if not a or not b or min(len(a), len(b)) < 1:
-        return "inner-axes", rule
-    said = f"{scene.said(left)} @ {scene.said(right)}: the inner axes must agree."
-    one, other = ast.unparse(left), ast.unparse(right)
-    turned = ".T" if len(b) == 2 else ".swapaxes(-1, -2)"
-    if len(a) == len(b) == 2 or len(a) == len(b):
-        if a[-1] == b[-1]:
-            return "transpose-missing", f"{said} {one} @ {other}{turned} would fit."
-        if len(a) > 1 and a[-2] == b[-2]:
-            return "transpose-missing", f"{said} {one}{turned} @ {other} would fit."
-        if len(a) > 1 and b[-1] == a[-2]:
-            return "factors-exchanged", f"{said} {other} @ {one} would fit."
-    return "inner-axes", f"{said} Is a transpose missing, or are the two in the wrong order?"
-
-
-def _operands(scene: Scene) -> tuple[ast.expr, ast.expr] | None:
-    for node in scene.nodes(ast.BinOp):
-        if isinstance(node.op, ast.MatMult):
-            return node.left, node.right
-    for call in scene.nodes(ast.Call):
-        name = getattr(call.func, "attr", "")
-        if name in {"dot", "matmul"} and len(call.args) == 2:
-            return call.args[0], call.args[1]
-        if name in {"dot", "matmul"} and len(call.args) == 1 and isinstance(call.func, ast.Attribute):
-            return call.func.value, call.args[0]
-    return None
-
-
-def _reversed_axes(scene: Scene) -> Told | None:
-    """.T on more than two axes."""
-    for node in scene.nodes(ast.Attribute):
-        shape = scene.shape(node.value) if node.attr == "T" else None
-        if shape and len(shape) > 2:
-            name = ast.unparse(node.value)
-            return "reversed-axes", (
-                f"`{name}` has {len(shape)} axes {scene.axes.named(shape)}, and .T reverses all of them: "
-                f"{name}.swapaxes(-1, -2) exchanges the last two."
-            )
-    return None
-
-
-def _broadcast(scene: Scene, match: re.Match[str]) -> Told | None:
-    """Shapes that do not fit one another: names the repair where the shapes show it."""
-    shapes = [_shape(part) for part in SHAPE.findall(match[1])]
-    transposed = _reversed_axes(scene)
-    if transposed:
-        return transposed
-    if len(shapes) == 3 and shapes[0] == shapes[2] and "where(" not in scene.expression:
-        shapes = shapes[:2]  # x += y names x again, for the result
-    if len(shapes) == 3 or "where(" in scene.expression:
-        named = ", ".join(scene.axes.named(shape) for shape in shapes)
-        return "where-shapes", (
-            f"np.where got condition, value if True, value if False of shapes {named}. Compare them from the right: "
-            "axes fit if equal or 1."
-        )
-    if len(shapes) != 2:
-        return None
-    return _two_shapes(scene, *shapes)
-
-
-def _two_shapes(scene: Scene, one: Shape, other: Shape) -> Told:
-    small, large = sorted((one, other), key=lambda shape: int(np.prod(shape)))
-    named = scene.axes.named
-    bare = tuple(n for n in small if n != 1)
-    if bare != small and bare == large[len(large) - len(bare) :]:
-        return "axis-added", f"an axis was added that is not needed: {bare} would fit {large}, {small} does not."
-    if one[1:] == other[:-1] and any(isinstance(node.op, ast.Mult) for node in scene.nodes(ast.BinOp)):
-        return "elementwise", f"* multiplies entry by entry, and {named(one)} meets {named(other)}: is @ meant?"
-    drops = any("keepdim" not in call for call in REDUCTION.findall(f"{scene.source}\n{scene.line}"))
-    dropped = [n for n in range(len(large)) if bare == large[:n] + large[n + 1 :]]
-    if dropped and drops:
-        return "keepdims-missing", (
-            f"{named(small)} meets {named(large)}. A max or sum over an axis drops that axis; keepdims=True keeps it."
-        )
-    if dropped:
-        place = "[:, None]" if dropped[0] == len(large) - 1 else f"np.expand_dims(…, {dropped[0]})"
-        return "axis-missing", f"{named(small)} meets {named(large)}: an axis is missing in the first; add it, {place}."
-    if one == other[::-1] or (len(one) == len(other) and sorted(one) == sorted(other)):
-        return "transposed-operand", f"{named(one)} meets {named(other)}: one of them has to be transposed."
-    return "shapes-differ", (
-        f"{named(one)} meets {named(other)}. Compare from the right: two axes fit if equal or if one of them is 1."
-    )
-
-
-def _torch_sizes(scene: Scene, match: re.Match[str]) -> Told | None:
-    for node in scene.nodes(ast.BinOp):
-        one, other = scene.shape(node.left), scene.shape(node.right)
-        if one and other:
-            return _two_shapes(scene, one, other)
-    return "shapes-differ", (
-        f"axis {match[3]} is {match[1]} long in one array and {match[2]} in the other. Compare the shapes from the "
-        "right: axes fit if equal or 1."
-    )
-
-
-def _permutation(scene: Scene, match: re.Match[str]) -> Told | None:
-    for call in scene.nodes(ast.Call):
-        if getattr(call.func, "attr", "") == "transpose":
-            array = call.args[0] if ast.unparse(call.func) == "np.transpose" else call.func.value
-            shape, name = scene.shape(array), ast.unparse(array)
-            axes = f" {scene.axes.named(shape)}" if shape else ""
-            two = [ast.unparse(a) for a in call.args if not isinstance(a, ast.Name)][:2]
-            swap = ", ".join(two) if len(two) == 2 else "1, 2"
-            return "transpose-order", (
-                f"NumPy's transpose wants the order of all axes of `{name}`{axes}; "
-                f"{name}.swapaxes({swap}) exchanges two."
-            )
-    return "transpose-order", "NumPy's transpose wants the order of all axes; x.swapaxes(1, 2) exchanges two."
-
-
-def _reshape(scene: Scene, match: re.Match[str]) -> Told | None:
-    wanted = _shape(match[2])
-    for call in scene.nodes(ast.Call):
-        if getattr(call.func, "attr", "") in {"reshape", "view"}:
-            shape = scene.shape(call.func.value)
-            if shape:
-                said = f"`{ast.unparse(call.func.value)}` {scene.axes.named(shape)}"
-                return (
-                    "reshape",
-                    f"{said} has {match[1]} numbers and cannot become {wanted}: the product must be equal.",
-                )
-    return "reshape", f"{match[1]} numbers cannot become an array {wanted}: the product of the axes must be equal."
-
-
-def _attribute(scene: Scene, match: re.Match[str]) -> Told | None:
-    name = match[1]
-    names = {"softmax": "", "masked_fill": "np.where(mask, x, value)", "unsqueeze": "x[..., None]"}
-    names |= {"permute": "x.transpose(0, 2, 1, 3)", "contiguous": "nothing", "size": "x.shape[-1]"}
-    names |= {"view": "x.reshape(…)", "dim": "x.ndim", "float": "x.astype(float)", "mT": "x.swapaxes(-1, -2)"}
-    if names.get(name):
-        return "not-a-tensor", f"you are given NumPy arrays, which have no .{name}: write {names[name]}."
-    if callable(getattr(np, name, None)):
-        return "not-a-method", f"you are given NumPy arrays: write np.{name}(…)."
-    return "not-a-tensor", "you are given NumPy arrays: torch.as_tensor turns them into tensors."
-
-
-def _unknown_name(scene: Scene, match: re.Match[str]) -> Told:
-    name = match[1]
-    known = {"np": "import numpy as np", "torch": "import torch", "F": "import torch.nn.functional as F"}
-    known |= {"math": "import math"}
-    how = (
-        f"run {known[name]} first" if name in known else "is it spelt as in the signature, and defined before its use?"
-    )
-    return "unknown-name", f"the name `{name}` is not defined: {how}."
-
-
-def _unpacking(scene: Scene, match: re.Match[str]) -> Told | None:
-    for node in scene.nodes(ast.Assign):
-        if isinstance(node.targets[0], ast.Tuple):
-            shape = node.value.value if isinstance(node.value, ast.Attribute) and node.value.attr == "shape" else None
-            found = scene.shape(shape) if shape is not None else None
-            if shape is not None and found is not None:
-                n = len(node.targets[0].elts)
-                return "unpacking", (
-                    f"`{ast.unparse(shape)}` has {len(found)} axes, {scene.axes.named(found)}, and you unpack {n}."
-                )
-    return "unpacking", "there are not as many values on the right as names on the left."
-
-
-def _index(scene: Scene, match: re.Match[str]) -> Told | None:
-    return "index-too-large", (
-        f"index {match[1]} of an axis of length {match[3]}, whose last is {int(match[3]) - 1}. "
-        "Is the length of another axis, or of another array, meant?"
-    )
-
-
-def _fixed(diagnosis: str, text: str) -> Callable[[Scene, re.Match[str]], Told]:
-    return lambda scene, match: (diagnosis, text)
-
-
-TRANSLATIONS: tuple[tuple[str, Callable[[Scene, re.Match[str]], Told | None]], ...] = (
-    (r"mismatch in its core dimension|not aligned|cannot be multiplied|size mismatch, got", _product),
-    (r"Expected size for first two dimensions of batch", _product),
-    (r"does not have enough dimensions", _fixed("single-number", "a single number cannot enter a matrix product.")),
-    (r"could not be broadcast together with (?:remapped )?shapes ((?:\([\d,]*\) ?)+)", _broadcast),
-    (r"size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\).*dimension (\d+)", _torch_sizes),
-    (r"axes don't match array", _permutation),
-    (r"cannot reshape array of size (\d+) into shape (\([\d,]*\))", _reshape),
-    (
-        r"shape '\[([\d, -]*)\]' is invalid for input of size",
-        _fixed("reshape", "the product of the axes must be equal."),
-    ),
-    (r"view\(\) takes from", _fixed("not-a-tensor", "NumPy's view does not change the shape: write x.reshape(…).")),
-    (
-        r"does not result in an equal division",
-        _fixed(
-            "unequal-parts", "the axis cannot be cut into so many equal parts: is another axis meant, as in axis=-1?"
-        ),
-    ),
-    (
-        r"all input arrays must have the same shape",
-        _fixed("stacked", "np.stack wants equal shapes, for it makes a new axis: np.concatenate joins along one."),
-    ),
-    (
-        r"zero-size array to reduction",
-        _fixed(
-            "empty-array", "an array without entries has no maximum: a row or length is 0 there, so treat it apart."
-        ),
-    ),
-    (
-        r"Expected target size",
-        _fixed("cross-entropy", "cross_entropy wants the classes on axis 1: flatten to (b·i, v) and (b·i,) first."),
-    ),
-    (
-        r"cannot select an axis to squeeze",
-        _fixed("squeeze", "squeeze drops axes of length 1 only: reshape joins two axes."),
-    ),
-    (
-        r"view size is not compatible",
-        _fixed("reshape", "after a transpose use .reshape, or .contiguous() before .view."),
-    ),
-    (r"'numpy\.ndarray' object has no attribute '(\w+)'", _attribute),
-    (r"name '(\w+)' is not defined", _unknown_name),
-    (r"too many values to unpack|not enough values to unpack", _unpacking),
-    (r"index (-?\d+) is out of bounds for axis (\d+) with size (\d+)", _index),
-    (
-        r"out of bounds for array of dimension (\d+)|Dimension out of range",
-        _fixed("axis-unknown", "there are fewer axes than that: axis=-1 is the last one, however many there are."),
-    ),
-    (
-        r"too many indices for array",
-        _fixed("too-many-indices", "the array has fewer axes than you index: has a sum or an index dropped one?"),
-    ),
-    (
-        r"boolean index did not match|shape mismatch: indexing|The shape of the mask",
-        _fixed("mask-shape", "the mask has another shape than what it indexes: np.where(mask, x, …) fits it to x."),
-    ),
-    (
-        r"must be Tensor|expected Tensor|but got numpy|not numpy\.ndarray",
-        _fixed("not-a-tensor", "you are given NumPy arrays: torch.as_tensor turns them into tensors."),
-    ),
-    (
-        r"same dtype|expected scalar type|expected m1 and m2",
-        _fixed("dtypes-differ", "float32 meets float64: the inputs are float64, so create tensors with dtype=x.dtype."),
-    ),
-    (
-        r"can be converted to Python scalars|only (?:length-1|0-dimensional) arrays",
-        _fixed("one-number", "the functions of math take one number: np.exp and np.sqrt take arrays."),
-    ),
-    (
-        r"only integer scalar arrays can be converted to a scalar index",
-        _fixed(
-            "one-number", "an array stands where one whole number is meant: is it an axis, or are brackets missing?"
-        ),
-    ),
-    (
-        r"truth value of an array|Boolean value of Tensor",
-        _fixed("one-number", "Python's own max, if, and, or look at one number: use np.max, np.where, &, |."),
-    ),
-    (r"unexpected keyword argument '?dim'?", _fixed("dim", "NumPy calls it axis, not dim.")),
-    (r"unexpected keyword argument '?keepdim'?", _fixed("keepdim", "NumPy calls it keepdims, not keepdim.")),
-    (
-        r"[bB]oolean (?:subtract|negative)|numpy boolean subtract",
-        _fixed("minus-mask", "a mask cannot be subtracted: ~mask turns True and False round."),
-    ),
-    (
-        r"'(?:invert|bitwise_\w+)' not supported|bad operand type for unary ~",
-        _fixed("not-a-mask", "~, & and | are for masks: is the array a mask, or are brackets missing around >?"),
-    ),
-    (
-        r"Cannot cast ufunc",
-        _fixed("in-place-integers", "-= and /= write into an array of integers: write x = x - …, not x -= …"),
-    ),
-    (
-        r"cannot convert float NaN to integer|arrays used as indices must be of integer",
-        _fixed("not-integers", "indices must be integers: np.argsort, np.argmax and astype(int) give such."),
-    ),
-    (
-        r"'NoneType' object",
-        _fixed("none-inside", "a function or method that you call returns None: is its `return` missing?"),
-    ),
-    (
-        r"'(?:builtin_function_or_method|function|method)' object is not subscriptable|\bfunction' and|method' and",
-        _fixed("not-called", "a function is used without being called: brackets () are missing after it."),
-    ),
-    (r"object is not callable", _fixed("called-an-array", "() calls a function: is an operator missing, or [] meant?")),
-    (
-        r"referenced before assignment|not associated with a value",
-        _fixed("used-before", "it is used before it is given a value on this path."),
-    ),
-    (r"maximum recursion depth", _fixed("endless", "it calls itself without an end.")),
-    (
-        r"does not have valid buffer|requires grad",
-        _fixed("gradient", "a tensor with a gradient: .detach() before .numpy()."),
-    ),
-)

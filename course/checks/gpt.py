@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from course.checks.diagnosis import Exercise, Mistake, Trial, listed
 from course.checks.inputs import LARGE_RTOL, numbers
+from course.checks.losses import CROSS_ENTROPY
 from course.checks.numeric import Numbers
-from course.checks.shared import ATTENTION, CAUSAL, CROSS_ENTROPY, MASK, largest, total
+from course.checks.shared import ATTENTION, CAUSAL, MASK, largest, total
 
 __all__ = ["EXERCISES", "cache_bytes", "cached_attention", "next_token_loss", "top_p"]
 

@@ -1,0 +1,118 @@
+"""Which mistake an answer makes: the one, or the two or three together, that give it on every trial."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from course.checks import errors
+from course.checks.answers import Answer, NotRight, close
+from course.checks.wrongs import Wrong, Wrongs
+
+__all__ = ["recognise"]
+
+MOST_EXTENDED, MOST_STYLED = 20, 500
+LIKELY, CLEARLY = 0.4, 0.05
+
+
+def recognise(answers: list[Answer], wrongs: Wrongs, names: tuple[str, ...]) -> NotRight | None:
+    """The diagnosis of a wrong answer that mistakes explain.
+
+    Args:
+        answers: to each trial.  wrongs: what is tried.  names: of the results.
+    """
+    return _in_all(answers, wrongs) or _in_one_array(answers, wrongs, names)
+
+
+def _in_all(answers: list[Answer], wrongs: Wrongs) -> NotRight | None:
+    partly: list[tuple[int, Wrong]] = []
+    rightly: list[Wrong] = []
+    raises = any(answer.error for answer in answers)  # many mistakes raise alike, and the likeliest is to be found
+    for group in (wrongs.table, wrongs.pairs()):
+        fitting = []
+        for wrong in group:
+            n_fits = wrongs.n_fitting(wrong, answers)
+            if n_fits == len(answers):
+                fitting.append(wrong)
+                if not raises:
+                    break
+            elif any(not wrongs.is_right(n, answers[n]) for n in range(n_fits)):
+                partly.append((n_fits, wrong))
+            elif n_fits:
+                rightly.append(wrong)
+        if fitting:
+            return _told(fitting, answers, wrongs)
+    partly.sort(key=lambda pair: -pair[0])
+    threes = (
+        *(three for _, part in partly[:MOST_EXTENDED] for three in wrongs.extended(part)),
+        *(three for part in rightly[:MOST_STYLED] for three in wrongs.extended(part, by_mistakes=False)),
+    )
+    all_three = next((w for w in threes if wrongs.n_fitting(w, answers) == len(answers)), None)
+    return _told([all_three], answers, wrongs) if all_three else _in_part(partly, answers, wrongs)
+
+
+def _in_part(partly: list[tuple[int, Wrong]], answers: list[Answer], wrongs: Wrongs) -> NotRight | None:
+    """A mistake that fits up to a trial where more is wrong, if it came after right ones or the rest is NaN."""
+    first = next(n for n, answer in enumerate(answers) if not wrongs.is_right(n, answer))
+    for n, wrong in partly:
+        if not wrongs.is_right(n, answers[n]) and (first > 0 or all(map(_is_broken, answers[n:]))):
+            told = _told([wrong], answers, wrongs)
+            return told and NotRight(wrong.diagnosis, f"{wrong.message} More is wrong on {wrongs.trials[n].label}.")
+    return None
+
+
+def _told(fitting: list[Wrong], answers: list[Answer], wrongs: Wrongs) -> NotRight | None:
+    """Of several that give the same, the first; of several that raise the same, the one in the likeliest line.
+
+    None if the lines do not tell: what is said of the error itself is true then.
+    """
+    best = fitting[0]
+    failed = [n for n, answer in enumerate(answers) if not wrongs.is_right(n, answer)]
+    if all(answers[n].error for n in failed) and len({wrong.diagnosis for wrong in fitting}) > 1:
+        place = errors.place(answers[failed[0]].error)
+        likely = {w: errors.likeness(place, errors.place(w.answers[failed[0]].error)) for w in fitting}
+        best = max(fitting, key=lambda wrong: likely[wrong])
+        rivals = {w.diagnosis for w in fitting if likely[w] > likely[best] - CLEARLY}
+        if likely[best] < LIKELY or len(rivals) > 1:
+            return None
+    return NotRight(best.diagnosis, best.message)
+
+
+def _in_one_array(answers: list[Answer], wrongs: Wrongs, names: tuple[str, ...]) -> NotRight | None:
+    """A mistake that gives the last wrong one of several arrays, and says nothing false of the others."""
+    if len(names) == 1 or any(len(answer.arrays) != len(names) for answer in answers):
+        return None
+    right = [
+        all(
+            close(a.arrays[n], w[n], t.single_rtol)
+            for a, w, t in zip(answers, wrongs.wanted, wrongs.trials, strict=True)
+        )
+        for n in range(len(names))
+    ]
+    for n in reversed(range(len(right))):
+        for wrong in () if right[n] else wrongs.table:
+            if _tells_of(wrong, n, right, answers, wrongs):
+                return NotRight(wrong.diagnosis, f"in {names[n]}, {wrong.message}")
+    return None
+
+
+def _tells_of(wrong: Wrong, n: int, right: list[bool], answers: list[Answer], wrongs: Wrongs) -> bool:
+    """Whether a mistake fits array n of the answer; not if it changes shapes, or leaves right what is wrong."""
+    for t, (trial, answer) in enumerate(zip(wrongs.trials, answers, strict=True)):
+        given, want = wrong.on(t, trial).arrays, wrongs.wanted[t]
+        if [x.shape for x in given] != [x.shape for x in want] or not close(
+            answer.arrays[n], given[n], trial.single_rtol
+        ):
+            return False
+    return all(ok or not _leaves_right(wrong, k, wrongs) for k, ok in enumerate(right))
+
+
+def _leaves_right(wrong: Wrong, k: int, wrongs: Wrongs) -> bool:
+    return all(
+        close(wrong.on(t, trial).arrays[k], wrongs.wanted[t][k], trial.single_rtol)
+        for t, trial in enumerate(wrongs.trials)
+    )
+
+
+def _is_broken(answer: Answer) -> bool:
+    """Whether an answer tells nothing, for an error or NaN took its place."""
+    return answer.error is not None or not all(np.isfinite(x).all() for x in answer.arrays)
