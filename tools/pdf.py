@@ -25,7 +25,7 @@ from tools.notebooks import ROOT
 HTML = ROOT / "_build" / "html"
 PDF = ROOT / "_build" / "pdf" / "multi-head-attention-measured.pdf"
 TITLE = "Multi-Head Attention, Measured"
-PAPER = {"width": 688, "height": 1000}  # between A4's margins, for scripts that draw by the width they find
+PAPER = {"width": 695, "height": 1000}  # between A4's margins, for scripts that draw by the width they find
 READY = """async () => {
   if (window.MathJax?.startup?.promise) await window.MathJax.startup.promise;
   await document.fonts.ready;

@@ -2,7 +2,7 @@
 (() => {
   "use strict";
 
-  const LATER = "details.fold.solution, details.fold.hint";
+  const LATER = "details.fold.solution";
   const root = document.documentElement;
   let undo = [];
 
@@ -29,7 +29,7 @@
     if (!later.length) return;
     const section = document.createElement("section"), heading = document.createElement("h2");
     section.className = "printed-solutions";
-    heading.textContent = "Hints and solutions";
+    heading.textContent = "Solutions";
     section.append(heading);
     for (const details of later) toTheEnd(details, section);
     document.querySelector(".bd-article").append(section);
