@@ -27,7 +27,7 @@ def _in_all(answers: list[Answer], wrongs: Wrongs) -> NotRight | None:
     partly: list[tuple[int, Wrong]] = []
     rightly: list[Wrong] = []
     raises = any(answer.error for answer in answers)  # many mistakes raise alike, and the likeliest is to be found
-    for group in (wrongs.table, wrongs.pairs()):
+    for group in (wrongs.table, wrongs.pairs(answers[0])):
         fitting = []
         for wrong in group:
             n_fits = wrongs.n_fitting(wrong, answers)

@@ -67,6 +67,7 @@ class Wrongs:
         self._right, self._mistakes, self._shared = right, mistakes, shared
         self._source = Source(right)
         self._together_at: dict[tuple[Span, ...], Wrong] = {}
+        self._kinds: dict[Wrong, tuple[object, ...]] = {}
 
     @cached_property
     def wanted(self) -> tuple[Arrays, ...]:
@@ -134,12 +135,26 @@ class Wrongs:
         answers = [wrong.on(n, trial) for n, trial in enumerate(self.trials)]
         return not any(self.n_fitting(other, answers) == len(answers) for other in kept)
 
-    def pairs(self) -> Iterator[Wrong]:
-        """Every two that go together; a matter of style first, for it is no mistake of its own."""
+    def pairs(self, answer: Answer | None = None) -> Iterator[Wrong]:
+        """Every two that go together; for an answer to the first trial, those that can have its shapes or its error.
+
+        Where one of the two keeps the shapes, the pair has those of the other.
+        """
         couples = (product(self.table, self._styles), combinations(self.table, 2), product(self.table, self._twins))
         for one, other in chain(*couples):
-            if (one.first or other.first) and (pair := self._together(one, other)):
+            possible = answer is None or self._possible(one, other, answer)
+            if possible and (one.first or other.first) and (pair := self._together(one, other)):
                 yield pair
+
+    def _possible(self, one: Wrong, other: Wrong, answer: Answer) -> bool:
+        usual = tuple(x.shape for x in self.wanted[0])
+        odd = [kind for kind in (self._kind(one), self._kind(other)) if kind != usual]
+        return len(odd) == 2 or _kind(answer) == (odd[0] if odd else usual)
+
+    def _kind(self, wrong: Wrong) -> tuple[object, ...]:
+        if wrong not in self._kinds:
+            self._kinds[wrong] = _kind(wrong.on(0, self.trials[0]))
+        return self._kinds[wrong]
 
     def extended(self, part: Wrong, *, by_mistakes: bool = True) -> Iterator[Wrong]:
         """A wrong function with one thing more, or with a matter of style alone."""
@@ -175,3 +190,8 @@ def agree(one: Answer, other: Answer, rtol: float) -> bool:
     return len(one.arrays) == len(other.arrays) and all(
         close(x, y, rtol) for x, y in zip(one.arrays, other.arrays, strict=True)
     )
+
+
+def _kind(answer: Answer) -> tuple[object, ...]:
+    """The shapes of an answer, or its error."""
+    return (errors.told(answer.error),) if answer.error else tuple(x.shape for x in answer.arrays)
