@@ -6,6 +6,7 @@ import ast
 import inspect
 import re
 import textwrap
+from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -81,10 +82,14 @@ class Source:
         Thousands of pairs of mistakes are tried on one answer, so each edited statement is compiled once and the
         statements are run one by one. What returns from elsewhere than its last statement is compiled as a whole.
         """
-        statements = [self._statement(start, end, spans) for start, end in self._statements]
-        if any("return" in text for text in statements[:-1]) or statements[-1].count("return") != 1:
+        changed: dict[int, list[Span]] = {}
+        for span in spans:
+            changed.setdefault(bisect_right(self._starts, span[0]) - 1, []).append(span)
+        texts = {n: self._statement(n, found) for n, found in changed.items()}
+        last = len(self._starts) - 1
+        if any(text.count("return") != (n == last) for n, text in texts.items()) or not self._plain:
             return self._whole(spans)
-        codes = [_compiled(text) for text in statements]
+        codes = [_compiled(texts[n]) if n in texts else code for n, code in enumerate(self._plain)]
         names, namespace = self._parameters, self.fn.__globals__
 
         def run(*inputs: Any) -> Any:
@@ -100,8 +105,20 @@ class Source:
         exec(compile(self._replaced(0, len(self.text), spans), FILE, "exec"), self.fn.__globals__, scope)
         return scope[self.fn.__name__]
 
-    def _statement(self, start: int, end: int, spans: tuple[Span, ...]) -> str:
-        return textwrap.dedent(self._replaced(start, end, [span for span in spans if start <= span[0] < end]))
+    def _statement(self, n: int, spans: Iterable[Span]) -> str:
+        start, end = self._statements[n]
+        return textwrap.dedent(self._replaced(start, end, spans))
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [start for start, _ in self._statements]
+
+    @cached_property
+    def _plain(self) -> list[CodeType]:
+        """Each statement as it is; none where one before the last returns."""
+        texts = [self._statement(n, ()) for n in range(len(self._statements))]
+        alone = texts[-1].count("return") == 1 and not any("return" in text for text in texts[:-1])
+        return [_compiled(text) for text in texts] if alone else []
 
     def _replaced(self, start: int, end: int, spans: Iterable[Span]) -> str:
         text = self.text[start:end]

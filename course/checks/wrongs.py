@@ -149,7 +149,8 @@ class Wrongs:
     def _possible(self, one: Wrong, other: Wrong, answer: Answer) -> bool:
         usual = tuple(x.shape for x in self.wanted[0])
         odd = [kind for kind in (self._kind(one), self._kind(other)) if kind != usual]
-        return len(odd) == 2 or _kind(answer) == (odd[0] if odd else usual)
+        fails = any(kind and isinstance(kind[0], str) for kind in odd)  # what mends an error has any shape
+        return fails or len(odd) == 2 or _kind(answer) == (odd[0] if odd else usual)
 
     def _kind(self, wrong: Wrong) -> tuple[object, ...]:
         if wrong not in self._kinds:
