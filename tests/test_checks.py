@@ -256,10 +256,12 @@ def test_of_mistakes_that_raise_the_same_the_likeliest_line_is_told():
 
 
 def test_where_the_lines_do_not_tell_two_raising_mistakes_apart_the_error_is_translated():
-    mistakes = (Mistake("one", "factor * x -> x @ x", "one."), Mistake("other", "factor * x -> x @ (x * 2)", "other."))
+    edits = {"one": "x @ x", "again": "1 * x @ x", "other": "x @ (x * 2)"}
+    mistakes = tuple(Mistake(key, f"factor * x -> {edit}", f"{key}.") for key, edit in edits.items())
     exercise = Exercise(double_, "x (i, d) -> y (i, d)", DOUBLE.trials, mistakes)
     assert exercise(lambda x: x @ (x * 2)).diagnosis == "other"
     assert exercise(lambda x: np.matmul(abs(x), abs(x))).diagnosis == "transpose-missing"
+    assert exercise(lambda x: x @ x).diagnosis == "transpose-missing"
 
 
 def test_a_matter_of_style_is_tried_with_each_mistake_and_not_mentioned():
