@@ -167,7 +167,7 @@ def test_each_place_that_search_leads_to_is_there(built):
 
 def test_a_search_for_what_is_nowhere_says_so(page, built):
     page.goto(f"{(built / 'search.html').as_uri()}?q=xyzzy%3Cqq%3E")
-    assert page.get_by_role("status").inner_text() == "Nothing found for “xyzzy<qq>”."
+    assert page.locator("#search-results [role=status]").inner_text() == "Nothing found for “xyzzy<qq>”."
 
 
 def test_a_bad_page_is_noticed(bad):
