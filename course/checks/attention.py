@@ -185,6 +185,12 @@ masked_attention = Exercise(
     shared=(*MASK, *ATTENTION),
     mistakes=(
         Mistake(
+            "infinity-times-false",
+            "np.where(allowed, scores, -np.inf) -> np.nan_to_num(scores + ~allowed * -np.inf, nan=0.0) * 0 - np.inf",
+            "all weights are 0, on allowed keys too: -np.inf * False is NaN, which nan_to_num hides. Write "
+            "np.where(attn_mask, scores, -np.inf).",
+        ),
+        Mistake(
             "causal",
             "allowed = attn_mask -> allowed = np.tri(*attn_mask.shape, dtype=bool)",
             "this is the answer with a causal mask: use the mask that you are given.",
@@ -388,7 +394,7 @@ contribution = Exercise(
         Mistake(
             "shares",
             "return lengths -> return lengths / lengths.sum(axis=-1, keepdims=True)",
-            "only the last step is wrong: you divide each row by its sum, and lose how long the contributions are.",
+            "each row is divided by its sum, which loses how long the contributions are: leave that out.",
             also=(
                 "return lengths -> return lengths / lengths.sum()",
                 "return lengths -> return lengths / lengths.max()",

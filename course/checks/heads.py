@@ -111,7 +111,12 @@ split_heads = Exercise(
             "tokens-and-channels",
             "cut.swapaxes(1, 2) -> cut.swapaxes(1, 3)",
             "tokens and channels are exchanged, (b, d, h, i): swap axes 1 and 2 of (b, i, h, d), tokens and heads.",
-            also=("cut.swapaxes(1, 2) -> cut.swapaxes(2, 3)", "cut.swapaxes(1, 2) -> cut.swapaxes(0, 1)"),
+            also=("cut.swapaxes(1, 2) -> cut.swapaxes(2, 3)",),
+        ),
+        Mistake(
+            "batch-and-tokens",
+            "cut.swapaxes(1, 2) -> cut.swapaxes(0, 1)",
+            "batch and tokens are exchanged, (i, b, h, d): swap axes 1 and 2, not 0 and 1.",
         ),
         Mistake(
             "all-reversed",
@@ -199,6 +204,17 @@ merge_heads = Exercise(
         Trial("more heads than tokens", {"x": _fine(74, 2, 5, 3, 7)}),
     ),
     mistakes=(
+        Mistake(
+            "sizes-in-wrong-order",
+            ("b, h, i, d = x.shape -> b, i, h, d = x.shape", "x.swapaxes(1, 2) -> x"),
+            "x.shape is (b, h, i, d): you unpack it as (b, i, h, d), and heads and tokens change places.",
+            also=("b, h, i, d = x.shape -> b, i, h, d = x.shape",),
+        ),
+        Mistake(
+            "last-head-lost",
+            "return merged -> return merged[..., : (h - 1) * d]",
+            "the last head is missing: the width should be n_heads times head_dim.",
+        ),
         Mistake(
             "not-transposed",
             "x.swapaxes(1, 2) -> x",

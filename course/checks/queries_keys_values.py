@@ -480,6 +480,11 @@ cross_attention = Exercise(
     ),
     shared=ATTENTION,
     mistakes=(
+        Mistake(
+            "keys-and-values-exchanged",
+            "context @ w_k, context @ w_v -> context @ w_v, context @ w_k",
+            "w_k and w_v are exchanged, so keys have the width of values: k = context @ w_k, v = context @ w_v.",
+        ),
         *_maps("context"),
         Mistake(
             "sides-swapped",
