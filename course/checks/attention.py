@@ -44,6 +44,7 @@ softmax = Exercise(
         Trial("large scores", {"scores": _large_scores()}, LARGE_RTOL),
         Trial("scores of -inf", {"scores": np.where(mask(3, 7), numbers(13, 3, 7), -np.inf)}),
         Trial("three axes", {"scores": numbers(14, 2, 3, 5)}),
+        Trial("one axis", {"scores": numbers(15, 11)}),
     ),
     shared=SOFTMAX,
     mistakes=(

@@ -172,7 +172,7 @@ class Exercise:
                     raise NotRight(
                         "not-integers",
                         f"the numbers are right, but {name} holds ids, which must stay integers; got {got.dtype}. "
-                        "np.zeros and np.full need dtype=int, and division makes floats.",
+                        "np.zeros, np.ones and np.empty need dtype=int, and division makes floats.",
                     )
 
     def _precision_note(self, answers: list[Answer]) -> str:

@@ -476,13 +476,15 @@ cache_bytes = Numbers(
     right={"ours": 128 * 2**10, "large": 20 * _GIB, "grouped": 5 * _GIB // 2},
     mistakes={
         "ours": {
-            64 * 2**10: "that is keys or values alone: the cache holds both.",
+            64 * 2**10: "that is half: count keys and values, both layers, and 4 bytes for 32 bits.",
+            8 * 128 * 2**10: "that is in bits: 8 are a byte.",
             32 * 2**10: "that counts numbers: each takes four bytes.",
             512 * 2**10: "that has a head's channels four times too often: 4 heads of 32 channels are 128 in all.",
         },
         "large": {
             10 * _GIB: "that is keys or values alone: the cache holds both.",
-            40 * _GIB: "16 bits are two bytes.",
+            40 * _GIB: "that is twice too much: 16 bits are two bytes.",
+            160 * _GIB: "that is in bits: 8 are a byte.",
         },
         "grouped": {
             20 * _GIB: "keys and values have 8 heads here: only the queries keep their 64.",

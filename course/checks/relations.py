@@ -152,7 +152,7 @@ def _sums(got: Array, want: Array, axes: Axes, n: int) -> Told | None:
     between = (
         f"{sums.min():.3g}" if np.allclose(sums, sums[0], 1e-3) else f"between {sums.min():.3g} and {sums.max():.3g}"
     )
-    less = ": is something masked or dropped after the softmax" if (sums < 1.0001).all() else ""
+    less = ": is a number missing from the sum, or dropped after it" if (sums < 1.0001).all() else ""
     small = ": is a small number added to the sum" if sums.min() > 0.98 and less else less
     return (
         "rows-do-not-sum-to-1",

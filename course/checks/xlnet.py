@@ -374,6 +374,7 @@ partial_masks = Exercise(
     trials=(
         Trial("three of seven given", {"order": np.array([5, 1, 6, 2, 0, 3, 4]), "n_context": 3}),
         Trial("two of five given", {"order": np.array([2, 4, 0, 1, 3]), "n_context": 2}),
+        Trial("one of thirteen given", {"order": np.array([8, 1, 12, 6, 10, 2, 0, 11, 3, 9, 4, 7, 5]), "n_context": 1}),
         Trial("nothing given", {"order": np.array([1, 2, 0]), "n_context": 0}),
         Trial("all but two given", {"order": np.array([9, 3, 10, 0, 7, 1, 4, 8, 5, 2, 6]), "n_context": 9}),
     ),
