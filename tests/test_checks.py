@@ -14,6 +14,7 @@ import pytest
 import torch
 
 import course.checks
+from course.checks import edits as editing
 from course.checks.diagnosis import Exercise, Feedback, Mistake, Trial, listed
 
 CHAPTERS = [
@@ -177,8 +178,6 @@ def test_single_precision_is_right_and_half_is_not(exercise):
 
 @pytest.mark.parametrize("exercise", EXERCISES)
 def test_a_check_answers_within_two_seconds_even_when_nothing_fits(exercise):
-    fresh = Exercise(exercise.right, exercise.signature, exercise.trials, exercise.mistakes, exercise.shared)
-
     def off(*inputs):
         answer = exercise.right(*inputs)
         noise = [
@@ -186,9 +185,14 @@ def test_a_check_answers_within_two_seconds_even_when_nothing_fits(exercise):
         ]
         return tuple(noise) if isinstance(answer, tuple) else noise[0]
 
-    start = time.process_time()
-    assert not fresh(off).ok
-    assert time.process_time() - start < 2
+    def first_time():
+        editing._compiled.cache_clear()
+        fresh = Exercise(exercise.right, exercise.signature, exercise.trials, exercise.mistakes, exercise.shared)
+        start = time.process_time()
+        assert not fresh(off).ok
+        return time.process_time() - start
+
+    assert any(first_time() < 2 for _ in range(3))  # other work on the machine can only add to it
 
 
 # ---- edits
@@ -601,7 +605,7 @@ WEIGHTS = Exercise(
         (
             lambda x: x / x.sum(-1, keepdims=True) * (x > 2),
             "rows-do-not-sum-to-1",
-            "masked or dropped after the softmax?",
+            "missing from the sum, or dropped after it?",
         ),
         (
             lambda x: x / x.sum(-1, keepdims=True),
