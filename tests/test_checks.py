@@ -409,6 +409,7 @@ def unpacked(x):
         (lambda x: math.exp(x), "one-number", "np.exp and np.sqrt take arrays."),
         (lambda x: max(x), "one-number", "Python's own max, if, and, or look at one number"),
         (lambda x: x.exp(), "not-a-method", "write np.exp(…)."),
+        (lambda x: x.pop(0), "not-a-list", "a NumPy array has no .pop"),
         (lambda x: x.softmax(-1), "not-a-tensor", "torch.as_tensor turns them into tensors."),
         (lambda x: x.sum(dim=-1), "dim", "NumPy calls it axis"),
         (lambda x: x.sum(-1, keepdim=True), "keepdim", "NumPy calls it keepdims"),

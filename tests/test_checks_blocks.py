@@ -126,7 +126,7 @@ def back(w_up, w_down, top, step=lambda g, up, down: g @ down.T @ up.T, around=l
 
 WRONG = [
     (check.norm_gradient, frozen, "both-constant", "move with x"),
-    (check.norm_gradient, lambda *a: detached(*a, variance=True), "variance-constant", "variance is taken"),
+    (check.norm_gradient, lambda *a: detached(*a, variance=True), "variance-constant", "the variance moves with x"),
     (check.norm_gradient, lambda x, g, grad, e: gradient_torch(x, g**0, grad, e), "no-gain", "grad·gain"),
     (check.norm_gradient, lambda x, g, grad, e: g * gradient_torch(x, g**0, grad, e).numpy(), "gain-last", "first"),
     (check.norm_gradient, lambda x, g, grad, e: gradient_two_steps(x, g, grad, 0.0), "no-eps", "below the root"),

@@ -209,7 +209,8 @@ norm_gradient = Exercise(
         Mistake(
             "variance-constant",
             "- normed * along ->",
-            "the variance is taken for a constant: it moves with x, so subtract the part along the normalised x.",
+            "the part along the normalised x is missing or 0: the variance moves with x. Subtract x̂ times the mean of "
+            "e · x̂.",
         ),
         Mistake(
             "diagonal-only",

@@ -581,7 +581,7 @@ exponent = Exercise(
         Mistake(
             "intercept",
             f"{_FIT} -> _polyfit(x, y, 1)[1]",
-            "this is where the line starts, log a: the slope comes first in np.polyfit's result, [0].",
+            "this is the second number of np.polyfit, where the line starts: the slope comes first, [0].",
             also=tuple(
                 (f"lengths[1:] -> {x}", f"{_FIT} -> _polyfit(x, y, 1)[1]") for x in ("lengths[:-1]", "np.diff(lengths)")
             ),

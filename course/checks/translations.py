@@ -18,6 +18,7 @@ Translation = Callable[[Scene, re.Match[str]], Told | None]
 
 SHAPE = re.compile(r"\(([\d, ]*)\)")
 REDUCTION = re.compile(r"\b(?:max|min|sum|mean|norm|amax)\((?:[^()]|\([^()]*\))*\)")
+LIST_METHODS = frozenset({"append", "extend", "index", "insert", "pop", "remove"})
 
 
 def _shape(text: str) -> Shape:
@@ -170,6 +171,11 @@ def _attribute(scene: Scene, match: re.Match[str]) -> Told | None:
     names |= {"view": "x.reshape(…)", "dim": "x.ndim", "float": "x.astype(float)", "mT": "x.swapaxes(-1, -2)"}
     if names.get(name):
         return "not-a-tensor", f"you are given NumPy arrays, which have no .{name}: write {names[name]}."
+    if name in LIST_METHODS:
+        return (
+            "not-a-list",
+            f"a NumPy array has no .{name}, and a list's would change what you are given: use an index.",
+        )
     if callable(getattr(np, name, None)):
         return "not-a-method", f"you are given NumPy arrays: write np.{name}(…)."
     return "not-a-tensor", "you are given NumPy arrays: torch.as_tensor turns them into tensors."
