@@ -126,6 +126,7 @@ class Claim:
         when: str | None = None,
         unit: str = "",
         exact: bool = False,
+        within: tuple[float, float] | None = None,
         digits: int = 3,
     ) -> None:
         """Add a measurement: a mean over seeds with its 95 % interval (Student's t), or an exact number.
@@ -139,12 +140,13 @@ class Claim:
             above, below, between: exactly one; `above` and `below` exclude the bound, `between` includes both.
             when: the condition under which this holds, as the words after "holds if". The same label must be measured
                 without it too, or under another condition: a condition that was never left was not tested.
+            within: what is possible, as (0, 100) for percentages: the interval is cut there.
             digits: significant digits of the value, at least; the ends of the interval get one less. They are counted
                 from the largest number of the measurement, so that a value of no size is shown as 0 and not as
                 noise, and more are shown where the outcome or the interval's width could not be read off these.
         Raises:
-            ValueError: too few values, one that is not finite, not exactly one criterion, `when` for a definition, a
-                label measured twice, or against another criterion on its other side.
+            ValueError: too few values, one that is not finite or not possible, not exactly one criterion, `when` for a
+                definition, a label measured twice, or against another criterion on its other side.
             TypeError: values or bounds are no numbers, label, when or unit no text.
 
         The rounding keeps what is shown the same under relative noise of 1e-6, as between processors, but for one
@@ -155,6 +157,8 @@ class Claim:
         _check_words(label=label, when=when, unit=unit)
         numbers = _numbers(label, values, exact)
         low, high = (float(numbers[0]),) * 2 if exact else student_interval(numbers)
+        if within is not None:
+            low, high = _cut(label, low, high, numbers, within)
         criterion = _criterion(label, above, below, between)
         value, interval = round_measurement(float(numbers.mean()), low, high, criterion, digits)
         outcome = criterion.judge(low, high)
@@ -294,6 +298,19 @@ def _numbers(label: str, values: ArrayLike, exact: bool) -> NDArray[np.float64]:
             f"a number without chance is exact=True"
         )
     return np.atleast_1d(numbers)
+
+
+def _cut(
+    label: str, low: float, high: float, numbers: NDArray[np.float64], within: tuple[float, float]
+) -> tuple[float, float]:
+    """An interval cut at what is possible."""
+    least, most = _pair(f"within of {label!r}", within)
+    if numbers.min() < least or numbers.max() > most:
+        raise ValueError(
+            f"values of {label!r} must lie within {shown(least)} and {shown(most)}, "
+            f"got {shown(numbers.min())} to {shown(numbers.max())}"
+        )
+    return max(low, least), min(high, most)
 
 
 def _criterion(label: str, above: float | None, below: float | None, between: tuple[float, float] | None) -> Criterion:

@@ -601,3 +601,12 @@ def test_a_claim_of_several_chapters_gets_one_verdict(parts, waiting, whole):
     assert combine(parts, waiting) == whole
     with pytest.raises(ValueError, match="got none"):
         combine([])
+
+
+def test_an_interval_ends_where_what_is_possible_ends():
+    shares = np.array([100.0, 100.0, 100.0, 100.0, 95.0])
+    claim = Claim("C26")
+    claim.measure("share", shares, above=90, unit="%", within=(0, 100))
+    assert claim.measurements[0].interval == (96, 100)
+    with pytest.raises(ValueError, match="values of 'gain' must lie within 0 and 1, got −1 to 1"):
+        claim.measure("gain", NOISE, above=0, within=(0, 1))
