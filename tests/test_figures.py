@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
 from itertools import combinations
+from pkgutil import iter_modules
 from typing import Any
 
 import matplotlib as mpl
@@ -12,8 +14,10 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 
-from course.figures import attention, gpt
+from course import figures
+from course.figures import attention, gpt, t5, xlnet
 from mha import reference
+from mha.models.xlnet import permutation_masks
 from mha.view import plots
 
 COLUMN_PX = 342  # of the text on a phone 390 pixels wide, less what frames a picture
@@ -25,6 +29,11 @@ CURVES = RNG.random((5, 7)) + 1.6
 COUNTED = {"trigram": RNG.random(7), "5-gram": RNG.random(7)}
 WAYS = ["greedy", "beam of 4", "temperature 0.5", "temperature 1", "top-k 20", "top-p 0.9", "people"]
 WEIGHTS = reference.softmax(RNG.normal(size=(2, 5, 11)))
+
+WORDS = ["New", "York", "is", "a", "city"]
+LEAKS = ("one stream, with itself", "one stream, without itself", "two streams")
+STACKS = [f"{side}.{inner}" for side in ("encoder", "decoder") for inner in ("blocks.0", "blocks.1", "norm")]
+SHAPES = {name: (1, 20, 64) for name in ("source", "start + target", "logits", *STACKS)}
 
 DRAWN: dict[str, tuple[Any, ...]] = {
     "attention.colour_plane": (attention.colour_plane, KEYS, VALUES, NAMES, [0.3, 1.0, 10.0]),
@@ -75,6 +84,31 @@ DRAWN: dict[str, tuple[Any, ...]] = {
         list("ABCDEFGH") * 2,
         {"one layer": RNG.random((5, 15)), "two layers": RNG.random((5, 15)) + 1},
     ),
+    "t5.reader_and_writer": (t5.reader_and_writer, SHAPES),
+    "t5.masks": (t5.masks, {"decoder alone": np.tri(9), "prefix LM": np.tri(9)}),
+    "t5.bucket_grids": (t5.bucket_grids, lambda lag, both_ways, n, farthest: min(abs(lag), n)),
+    "t5.one_number_raised": (t5.one_number_raised, RNG.random((2, 20, 20)), RNG.random((2, 20, 20))),
+    "t5.learning": (
+        t5.learning,
+        range(40, 401, 60),
+        {k: dict.fromkeys(("one for all", "pre-trained", "one for each"), 50 * CURVES / 3) for k in "abcd"},
+    ),
+    "t5.prefix_tables": (t5.prefix_tables, WORDS, {"date": 100 * np.eye(5), "amount": 100 * np.eye(5)}),
+    "t5.copying": (
+        t5.copying,
+        reference.softmax(RNG.normal(size=(16, 20))),
+        list("5 marca 2024 ///"),
+        list("date pl: 2024-03-05/"),
+    ),
+    "xlnet.order_masks": (
+        xlnet.order_masks,
+        WORDS,
+        {"left to right": np.arange(5), "another": np.array([2, 4, 0, 1, 3])},
+        permutation_masks,
+    ),
+    "xlnet.leaks": (xlnet.leaks, {name: RNG.random((5, 150)) for name in LEAKS}, 2.77),
+    "xlnet.relative_shift": (xlnet.relative_shift, WORDS, np.tile(np.arange(-4, 5), (5, 1)), np.tri(5, dtype=int)),
+    "xlnet.two_gaps": (xlnet.two_gaps, {f"model, {n}": 1.4 + RNG.random(5) for n in range(6)}, 4),
 }
 
 
@@ -96,7 +130,8 @@ def drawn(name: str) -> Any:
 
 
 def test_every_drawing_is_tried():
-    made = {f"{module.__name__.rsplit('.', 1)[1]}.{name}" for module in (attention, gpt) for name in module.__all__}
+    modules = [import_module(f"course.figures.{found.name}") for found in iter_modules(figures.__path__)]
+    made = {f"{module.__name__.rsplit('.', 1)[1]}.{name}" for module in modules for name in module.__all__}
     assert made == set(DRAWN)
 
 
