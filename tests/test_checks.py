@@ -15,6 +15,7 @@ import torch
 
 import course.checks
 from course.checks import edits as editing
+from course.checks import wrongs
 from course.checks.diagnosis import Exercise, Feedback, Mistake, Trial, listed
 
 CHAPTERS = [
@@ -522,7 +523,78 @@ def test_keyboard_interrupt_is_not_swallowed():
         DOUBLE(slow)
 
 
+# ---- mutants: changes nobody listed
+
+
+def shares_(x):
+    """Each row over its sum, less the row's mean share."""
+    total = x.sum(axis=1, keepdims=True)
+    shares = x / total
+    spread = shares - shares.mean(axis=1, keepdims=True)
+    return spread[1:] * np.sqrt(len(x) - 1)
+
+
+SHARES = Exercise(
+    shares_,
+    "x (i, d) -> spread (i, d)",
+    trials=(
+        Trial("numbers", {"x": np.arange(15.0).reshape(3, 5) ** 0.5 + 1}),
+        Trial("other numbers", {"x": np.arange(14.0).reshape(2, 7) ** 1.5 + 2}),
+    ),
+    mistakes=(Mistake("no-root", "np.sqrt(len(x) - 1) -> (len(x) - 1)", "the root is missing."),),
+)
+
+
+def spread_of(x, sums=lambda x: x.sum(1)[:, None], means=lambda y: y.mean(1)[:, None], rows=slice(1, None), n=-1):
+    shares = x / sums(x)
+    return (shares - means(shares))[rows] * (len(x) + n) ** 0.5
+
+
+@pytest.mark.parametrize(
+    ("answer", "diagnosis", "phrase"),
+    [
+        (lambda x: spread_of(x, sums=lambda x: x.sum(0)), "axis", "sum over axis 0 (i) instead of axis 1 (d)"),
+        (lambda x: spread_of(x, sums=np.sum), "axis", "sum over everything instead of axis 1 (d)"),
+        (lambda x: spread_of(x, means=lambda y: np.median(y, 1)[:, None]), "function", "- np.median(shares, axis=1"),
+        (lambda x: spread_of(x, rows=slice(0, -1)), "slice", "`spread[:-1]"),
+        (lambda x: spread_of(x, n=0), "left-out", "np.sqrt(len(x))` where `spread[1:] * np.sqrt(len(x) - 1)`"),
+        (lambda x: spread_of(np.abs(x) ** 2), "detour", "`x` squared before it is used"),
+        (lambda x: spread_of(x[::-1]), "detour", "`x` reversed along i before it is used"),
+        (lambda x: spread_of(x, sums=lambda x: x.sum(0)) * (len(x) - 1) ** 0.5, "axis+no-root", "Then, the root is"),
+    ],
+)
+def test_a_change_nobody_listed_is_named(answer, diagnosis, phrase):
+    feedback = SHARES(answer)
+    assert feedback.diagnosis == f"mutant-{diagnosis}", feedback
+    assert phrase in feedback.message
+
+
+def test_a_mutant_speaks_only_where_enough_numbers_bear_it_out():
+    def count_(x):
+        """How many rows."""
+        return len(x) + 0.0
+
+    one = Exercise(count_, "x (i, d) -> n", DOUBLE.trials[:1], ())
+    assert one(lambda x: len(x) - 1.0).diagnosis == "different"
+    assert Exercise(count_, "x (i, d) -> n", DOUBLE.trials, ())(lambda x: len(x) - 1.0).diagnosis.startswith("mutant")
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_mutants_are_told_in_few_words_and_none_is_taken_for_right(exercise):
+    mutants = exercise.mutants
+    assert len(mutants) > 100
+    assert max(len(mutant.message.split()) for mutant in mutants) <= MOST_WORDS
+    for mutant in mutants[:: 1 + len(mutants) // 6]:
+        right = all(exercise.is_right(n, mutant.on(n, trial)) for n, trial in enumerate(exercise.trials))
+        assert right or not exercise(mutant.fn).ok
+
+
 # ---- properties
+
+
+@pytest.fixture
+def without_mutants(monkeypatch):
+    monkeypatch.setattr(wrongs.Wrongs, "mutants", property(lambda self: ()))
 
 
 def plus_at_first(x):
@@ -565,6 +637,7 @@ def plus_at_first(x):
         (lambda x: (2 * x + 0.25).astype(int), "different", ""),
     ],
 )
+@pytest.mark.usefixtures("without_mutants")
 def test_what_no_mistake_explains_is_described(answer, diagnosis, phrase):
     feedback = Exercise(DOUBLE.right, DOUBLE.signature, DOUBLE.trials, ())(answer)
     assert not feedback.ok
@@ -615,6 +688,7 @@ WEIGHTS = Exercise(
         ),
     ],
 )
+@pytest.mark.usefixtures("without_mutants")
 def test_rows_that_should_sum_to_1_are_looked_at(answer, diagnosis, phrase):
     feedback = WEIGHTS(answer)
     assert feedback.diagnosis == diagnosis
@@ -630,6 +704,7 @@ def test_rows_that_should_sum_to_1_are_looked_at(answer, diagnosis, phrase):
         (lambda x: (x.sum(-1) ** 0.5 + 3, 2 * x[0]), "shape-part", "alone: return all; sums is furthest off"),
     ],
 )
+@pytest.mark.usefixtures("without_mutants")
 def test_two_arrays(answer, diagnosis, phrase):
     feedback = PAIR(answer)
     assert feedback.diagnosis == diagnosis

@@ -259,7 +259,12 @@ WRONG = [
     (check.softmax, lambda s: s.softmax(-1), "not-a-tensor", "torch.as_tensor"),
     (check.softmax, lambda s: np.exp2(s) / np.exp2(s).sum(-1, keepdims=True), "base", "not e: use np.exp"),
     (check.softmax, lambda s: 2.718**s / (2.718**s).sum(-1, keepdims=True), "base+overflows", "not e: use np.exp"),
-    (check.softmax, lambda s: np.abs(s) / np.abs(s).sum(-1, keepdims=True), "different", "off at [1, 4]: got 0.5,"),
+    (
+        check.softmax,
+        lambda s: np.abs(s) / np.abs(s).sum(-1, keepdims=True),
+        "mutant-detour+no-exponential",
+        "`scores` taken without its sign before it is used",
+    ),
     (check.softmax, lambda s: naive(s - s.mean(-1, keepdims=True)), "mean-shift", "you subtract the mean of a row"),
     (check.softmax, lambda s: naive(s - s.min(-1, keepdims=True)), "smallest-shift", "you subtract the smallest score"),
     (check.softmax, lambda s: naive(s - np.abs(s).max(-1, keepdims=True)), "size-shift", "largest absolute value"),

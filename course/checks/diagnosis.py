@@ -29,8 +29,11 @@ An `Exercise` holds the right answer as a function of a few lines of plain NumPy
 - Two mistakes whose edits touch different places are tried together, and three where two explain a part of the trials.
 - A diagnosis must fit what the answer gives on every trial. So choose trials in which nothing coincides: another size
   for each axis within a trial, other sizes in another trial, none of them the notebook's own.
-- `course.checks.wrongs` makes the wrong functions, `course.checks.recognition` compares an answer with them. What no
-  mistake explains is described by `course.checks.properties`, and what raises by `course.checks.errors`.
+- `course.checks.wrongs` makes the wrong functions, `course.checks.recognition` compares an answer with them. Where no
+  mistake fits, small changes to the right answer that nobody listed are tried, alone and beside a mistake
+  (`course.checks.mutants`): axes, names, operators, slices, steps left out, values transposed or squared on their way.
+  What they do not explain either is described by `course.checks.properties`, and what raises by `course.checks.errors`.
+- The more steps a right answer has, each with a name of its own, the more is changed and named: `sums = …; x / sums`.
 - Results that the right answer gives as integers must be integers.
 - `remark` may add a sentence to what is said of an answer nobody foresaw, given inputs and outputs by name; `parts` may
   name places, such as {"padding": mask}, so that "right but for padding" can be said.
@@ -51,6 +54,7 @@ import numpy as np
 from course.checks import errors, properties
 from course.checks.answers import Answer, Arrays, Feedback, NotRight, Trial, ask, close
 from course.checks.edits import Mistake
+from course.checks.mutants import DETOUR
 from course.checks.recognition import recognise
 from course.checks.signature import Axes, Signature
 from course.checks.wrongs import Wrong, Wrongs, agree
@@ -145,7 +149,7 @@ class Exercise:
 
     @cached_property
     def _wrongs(self) -> Wrongs:
-        return Wrongs(self.right, self.trials, self.mistakes, self.shared)
+        return Wrongs(self.right, self.trials, self.mistakes, self.shared, self._axes(0))
 
     @property
     def wanted(self) -> tuple[Arrays, ...]:
@@ -156,6 +160,15 @@ class Exercise:
     def table(self) -> tuple[Wrong, ...]:
         """The wrong functions with which an answer is compared."""
         return self._wrongs.table
+
+    @property
+    def mutants(self) -> tuple[Wrong, ...]:
+        """Small changes to the right answer that nobody listed, tried where nothing else fits."""
+        return self._wrongs.mutants
+
+    def is_right(self, n: int, answer: Answer) -> bool:
+        """Whether an answer to trial n is right."""
+        return self._wrongs.is_right(n, answer)
 
     def pairs(self) -> Iterator[Wrong]:
         """Every two of them that go together."""
@@ -188,7 +201,7 @@ class Exercise:
 
     def _diagnose(self, fn: Function, answers: list[Answer], wrong: list[int]) -> NotRight:
         found = recognise(answers, self._wrongs, self._results)
-        if found:
+        if found and not (found.feedback.diagnosis == DETOUR and self._is_whole(answers, wrong)):
             changed = next((name for answer in answers for name in answer.changed), "")
             besides = f" Besides, {changed} is changed in place." if changed else ""
             return NotRight(found.feedback.diagnosis, found.feedback.message + besides)
@@ -197,15 +210,24 @@ class Exercise:
         if error := answers[n].error:
             raised = errors.describe(fn, error, self._axes(n), self._parsed.called(trial)).feedback
             return NotRight(raised.diagnosis, raised.message + (f" Seen on {trial.label}." if n else ""))
-        failing = [n for n in wrong if answers[n].arrays]
-        seen = [(self._axes(n), answers[n].arrays, self.wanted[n]) for n in failing]
-        told = properties.describe(seen, self._results, [self.trials[n].single_rtol for n in failing])
+        told = self._described(answers, wrong)
         comparable = [x.shape for x in answers[n].arrays] == [x.shape for x in self.wanted[n]]
         remark = (
             self.remark(trial.inputs, dict(zip(self._results, answers[n].arrays, strict=True))) if comparable else ""
         )
         message = f"{told.feedback.message} {remark} Seen on {trial.label}, called with {self._parsed.called(trial)}."
         return NotRight(told.feedback.diagnosis, message.replace("  ", " "))
+
+    def _described(self, answers: list[Answer], wrong: list[int]) -> NotRight:
+        """What `properties` says of the trials that went wrong and returned something."""
+        failing = [n for n in wrong if answers[n].arrays]
+        seen = [(self._axes(n), answers[n].arrays, self.wanted[n]) for n in failing]
+        return properties.describe(seen, self._results, [self.trials[n].single_rtol for n in failing])
+
+    def _is_whole(self, answers: list[Answer], wrong: list[int]) -> bool:
+        """Whether a property of the results themselves tells all, before anything is said of the way to them."""
+        returned = all(answers[n].arrays for n in wrong)
+        return returned and self._described(answers, wrong).feedback.diagnosis in properties.WHOLE
 
 
 def listed(*exercises: Exercise) -> dict[str, Exercise]:

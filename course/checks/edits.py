@@ -55,6 +55,7 @@ class Source:
     """The source of a function, to be edited."""
 
     fn: Function = field(repr=False)
+    _written: dict[tuple[int, tuple[Span, ...]], str] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def text(self) -> str:
@@ -85,11 +86,11 @@ class Source:
         changed: dict[int, list[Span]] = {}
         for span in spans:
             changed.setdefault(bisect_right(self._starts, span[0]) - 1, []).append(span)
-        texts = {n: self._statement(n, found) for n, found in changed.items()}
+        texts = {n: self._statement(n, tuple(found)) for n, found in changed.items()}
         last = len(self._starts) - 1
-        if any(text.count("return") != (n == last) for n, text in texts.items()) or not self._plain:
+        if any(text.count("return") != (n == last) for n, text in texts.items()) or not self.plain:
             return self._whole(spans)
-        codes = [_compiled(texts[n]) if n in texts else code for n, code in enumerate(self._plain)]
+        codes = [_compiled(texts[n]) if n in texts else code for n, code in enumerate(self.plain)]
         names, namespace = self._parameters, self.fn.__globals__
 
         def run(*inputs: Any) -> Any:
@@ -105,16 +106,18 @@ class Source:
         exec(compile(self._replaced(0, len(self.text), spans), FILE, "exec"), self.fn.__globals__, scope)
         return scope[self.fn.__name__]
 
-    def _statement(self, n: int, spans: Iterable[Span]) -> str:
-        start, end = self._statements[n]
-        return textwrap.dedent(self._replaced(start, end, spans))
+    def _statement(self, n: int, spans: tuple[Span, ...]) -> str:
+        if (n, spans) not in self._written:
+            start, end = self._statements[n]
+            self._written[n, spans] = textwrap.dedent(self._replaced(start, end, spans))
+        return self._written[n, spans]
 
     @cached_property
     def _starts(self) -> list[int]:
         return [start for start, _ in self._statements]
 
     @cached_property
-    def _plain(self) -> list[CodeType]:
+    def plain(self) -> list[CodeType]:
         """Each statement as it is; none where one before the last returns."""
         texts = [self._statement(n, ()) for n in range(len(self._statements))]
         alone = texts[-1].count("return") == 1 and not any("return" in text for text in texts[:-1])
@@ -142,8 +145,12 @@ class Source:
         lines = [0]
         for line in self.text.splitlines(keepends=True):
             lines.append(lines[-1] + len(line))
-        body = self._function.body[1 if ast.get_docstring(self._function) is not None else 0 :]
-        return [(lines[statement.lineno - 1], lines[statement.end_lineno or 0]) for statement in body]
+        return [(lines[statement.lineno - 1], lines[statement.end_lineno or 0]) for statement in self.body]
+
+    @property
+    def body(self) -> list[ast.stmt]:
+        """The statements after the docstring."""
+        return self._function.body[1 if ast.get_docstring(self._function) is not None else 0 :]
 
 
 @cache

@@ -12,9 +12,14 @@ from course.checks.answers import Arrays, NotRight, close
 from course.checks.relations import OTHER_SHAPE, SAME_SHAPE, Told
 from course.checks.signature import Axes
 
-__all__ = ["describe"]
+__all__ = ["WHOLE", "describe"]
 
 Array = NDArray[Any]
+WHOLE = {  # what leaves nothing unsaid of a result, so that no change on the way to it need be told
+    *("axes-permuted", "shape-only", "shape-part", "shape-reduced", "sign", "factor", "shift", "function-of-it"),
+    *("transposed", "reversed", "rolled", "zeros", "constant", "handed-back", "too-many-results", "order-exchanged"),
+    *("count", "columns-sum-to-1", "all-sum-to-1"),
+}
 Seen = tuple[Axes, Arrays, Arrays]  # of one trial: the axes, what was returned, what was wanted
 
 

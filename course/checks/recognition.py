@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import chain, islice
+
 import numpy as np
 
 from course.checks import errors
-from course.checks.answers import Answer, NotRight, close
-from course.checks.wrongs import Wrong, Wrongs
+from course.checks.answers import Answer, Arrays, NotRight, close
+from course.checks.mutants import Mutants
+from course.checks.wrongs import AS_MUTANT, Wrong, Wrongs
 
 __all__ = ["recognise"]
 
 MOST_EXTENDED, MOST_STYLED = 20, 500
-LIKELY, CLEARLY = 0.4, 0.05
+LIKELY, CERTAIN, CLEARLY = 0.4, 0.7, 0.05
+ENOUGH, ENOUGH_FOR_TWO, MOST_BESIDE = 2, 6, 6_000
+LARGEST = 100_000  # numbers in an array that is looked at
 
 
 def recognise(answers: list[Answer], wrongs: Wrongs, names: tuple[str, ...]) -> NotRight | None:
@@ -20,13 +25,23 @@ def recognise(answers: list[Answer], wrongs: Wrongs, names: tuple[str, ...]) -> 
     Args:
         answers: to each trial.  wrongs: what is tried.  names: of the results.
     """
-    return _in_all(answers, wrongs) or _in_one_array(answers, wrongs, names)
-
-
-def _in_all(answers: list[Answer], wrongs: Wrongs) -> NotRight | None:
+    raises = any(answer.error for answer in answers)  # many mistakes raise alike, and the likeliest is to be found
     partly: list[tuple[int, Wrong]] = []
     rightly: list[Wrong] = []
-    raises = any(answer.error for answer in answers)  # many mistakes raise alike, and the likeliest is to be found
+    return (
+        _listed(answers, wrongs, partly, rightly, raises=raises)
+        or _mutant(answers, wrongs)
+        or _three(answers, wrongs, partly, rightly)
+        or _in_one_array(answers, wrongs, names)
+        or (None if raises else _beside_mutant(answers, wrongs))
+        or _in_part(partly, answers, wrongs)
+    )
+
+
+def _listed(
+    answers: list[Answer], wrongs: Wrongs, partly: list[tuple[int, Wrong]], rightly: list[Wrong], *, raises: bool
+) -> NotRight | None:
+    """A listed mistake or two; those that fit some of the trials are put into `partly`, or `rightly` if right there."""
     for group in (wrongs.table, wrongs.pairs(answers[0])):
         fitting = []
         for wrong in group:
@@ -42,12 +57,54 @@ def _in_all(answers: list[Answer], wrongs: Wrongs) -> NotRight | None:
         if fitting:
             return _told(fitting, answers, wrongs)
     partly.sort(key=lambda pair: -pair[0])
+    return None
+
+
+def _three(
+    answers: list[Answer], wrongs: Wrongs, partly: list[tuple[int, Wrong]], rightly: list[Wrong]
+) -> NotRight | None:
+    """Two listed mistakes that fit some of the trials, with one thing more."""
     threes = (
         *(three for _, part in partly[:MOST_EXTENDED] for three in wrongs.extended(part)),
         *(three for part in rightly[:MOST_STYLED] for three in wrongs.extended(part, by_mistakes=False)),
     )
-    all_three = next((w for w in threes if wrongs.n_fitting(w, answers) == len(answers)), None)
-    return _told([all_three], answers, wrongs) if all_three else _in_part(partly, answers, wrongs)
+    found = next((w for w in threes if wrongs.n_fitting(w, answers) == len(answers)), None)
+    return _told([found], answers, wrongs) if found else None
+
+
+def _mutant(answers: list[Answer], wrongs: Wrongs) -> NotRight | None:
+    """A small change nobody listed; none where too few numbers bear it out."""
+    if _evidence(answers, wrongs) < ENOUGH:
+        return None
+    fitting = [w for w in wrongs.mutants if wrongs.n_fitting(w, answers) == len(answers)]
+    fitting.sort(key=lambda wrong: Mutants.rank(wrong.mistakes[0]))
+    return _told(fitting, answers, wrongs) if fitting else None
+
+
+def _beside_mutant(answers: list[Answer], wrongs: Wrongs) -> NotRight | None:
+    """A small change beside a listed mistake."""
+    if _evidence(answers, wrongs) < ENOUGH_FOR_TWO:
+        return None
+    beside = chain.from_iterable(wrongs.beside(mutant, answers[0]) for mutant in wrongs.mutants)
+    both = next((w for w in islice(beside, MOST_BESIDE) if wrongs.n_fitting(w, answers) == len(answers)), None)
+    return _told([both], answers, wrongs) if both else None
+
+
+def _evidence(answers: list[Answer], wrongs: Wrongs) -> int:
+    """How many different finite numbers are wrong, or stand in arrays of another shape; an error counts a few."""
+    return sum(_wrong_numbers(answer, wrongs.wanted[n]) for n, answer in enumerate(answers))
+
+
+def _wrong_numbers(answer: Answer, want: Arrays) -> int:
+    if answer.error:
+        return ENOUGH
+    found = 0
+    for n, got in enumerate(answer.arrays):
+        if got.size > LARGEST:
+            continue
+        there = got if n >= len(want) or got.shape != want[n].shape else got[~np.isclose(got, want[n], equal_nan=True)]
+        found += len(np.unique(there[np.isfinite(there)])) if there.dtype.kind != "b" else there.size // 2
+    return found
 
 
 def _in_part(partly: list[tuple[int, Wrong]], answers: list[Answer], wrongs: Wrongs) -> NotRight | None:
@@ -67,13 +124,15 @@ def _told(fitting: list[Wrong], answers: list[Answer], wrongs: Wrongs) -> NotRig
     """
     best = fitting[0]
     failed = [n for n, answer in enumerate(answers) if not wrongs.is_right(n, answer)]
-    if all(answers[n].error for n in failed) and len({wrong.diagnosis for wrong in fitting}) > 1:
+    alone = bool(best.lead)
+    if all(answers[n].error for n in failed) and (alone or len({wrong.diagnosis for wrong in fitting}) > 1):
         place = errors.place(answers[failed[0]].error)
         likely = {w: errors.likeness(place, errors.place(w.answers[failed[0]].error)) for w in fitting}
         best = max(fitting, key=lambda wrong: likely[wrong])
-        rivals = {w.diagnosis for w in fitting if likely[w] > likely[best] - CLEARLY}
-        if likely[best] < LIKELY or len(rivals) > 1:
+        rivals = {w.message for w in fitting if likely[w] > likely[best] - CLEARLY}
+        if likely[best] < (CERTAIN if alone else LIKELY) or len(rivals) > 1:
             return None
+        return NotRight(best.diagnosis, best.message.replace(AS_MUTANT, "the error is that of "))
     return NotRight(best.diagnosis, best.message)
 
 

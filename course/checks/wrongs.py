@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, combinations, product
@@ -15,10 +16,14 @@ import numpy as np
 from course.checks import errors
 from course.checks.answers import Answer, Arrays, Trial, close
 from course.checks.edits import Edit, Mistake, Source, Span, apart
+from course.checks.mutants import Mutants
+from course.checks.signature import Axes
 
-__all__ = ["Wrong", "Wrongs", "agree"]
+__all__ = ["AS_MUTANT", "Wrong", "Wrongs", "agree"]
 
 Function = Callable[..., Any]
+
+AS_MUTANT = "your numbers are those of "
 
 
 @dataclass(eq=False)
@@ -26,6 +31,7 @@ class Wrong:
     """One wrong function: what is said of it, its edits, and what it gives on each trial, computed when asked for.
 
     `first` is False for a mistake's further edits, which are not paired with one another: there are too many.
+    `lead` comes before the message where this is all that is wrong.
     """
 
     mistakes: tuple[Mistake, ...]
@@ -33,6 +39,7 @@ class Wrong:
     spans: tuple[Span, ...] = ()
     first: bool = True
     answers: dict[int, Answer] = field(default_factory=dict)
+    lead: str = ""
 
     def on(self, n: int, trial: Trial) -> Answer:
         if n not in self.answers:
@@ -46,7 +53,7 @@ class Wrong:
     @property
     def message(self) -> str:
         if len(self.mistakes) == 1:
-            return self.mistakes[0].message
+            return self.lead + self.mistakes[0].message
         first, *rest = (mistake.message for mistake in self.mistakes)
         return f"{('two', 'three')[len(rest) - 1]} things are wrong. First, {first} Then, {' Then, '.join(rest)}"
 
@@ -57,12 +64,18 @@ class Wrongs:
     Args:
         right: the right answer.  trials: its calls.
         mistakes: each of them must apply.  shared: those apply that find what they replace, and come out wrong.
+        axes: their names in the first call.
     """
 
     def __init__(
-        self, right: Function, trials: tuple[Trial, ...], mistakes: tuple[Mistake, ...], shared: tuple[Mistake, ...]
+        self,
+        right: Function,
+        trials: tuple[Trial, ...],
+        mistakes: tuple[Mistake, ...],
+        shared: tuple[Mistake, ...],
+        axes: Axes,
     ) -> None:
-        self.trials = trials
+        self.trials, self._axes = trials, axes
         self._name = right.__name__.lstrip("_")
         self._right, self._mistakes, self._shared = right, mistakes, shared
         self._source = Source(right)
@@ -151,6 +164,22 @@ class Wrongs:
         odd = [kind for kind in (self._kind(one), self._kind(other)) if kind != usual]
         fails = any(kind and isinstance(kind[0], str) for kind in odd)  # what mends an error has any shape
         return fails or len(odd) == 2 or _kind(answer) == (odd[0] if odd else usual)
+
+    @cached_property
+    def mutants(self) -> tuple[Wrong, ...]:
+        """The right answer with one small change each that nobody listed."""
+        made = []
+        for mistake, spans in Mutants(self._source, self.trials[0], self._axes):
+            with suppress(SyntaxError):
+                ordered = tuple(sorted(spans))
+                made.append(Wrong((mistake,), self._source.edited(ordered), ordered, False, lead=AS_MUTANT))
+        return tuple(made)
+
+    def beside(self, mutant: Wrong, answer: Answer) -> Iterator[Wrong]:
+        """A mutant together with each listed mistake and each matter of style that can have an answer's shapes."""
+        for other in (*self._styles, *self.table):
+            if other.first and self._possible(mutant, other, answer) and (pair := self._together(mutant, other)):
+                yield pair
 
     def _kind(self, wrong: Wrong) -> tuple[object, ...]:
         if wrong not in self._kinds:
