@@ -234,6 +234,21 @@ def test_two_mistakes_are_named_the_first_to_mend_first():
     assert both.message == "two things are wrong. First, sums is a mean. Then, 2 is added."
 
 
+def test_what_stands_in_text_that_another_mistake_takes_away_is_left_out():
+    mistakes = (
+        Mistake("axis", "axis=-1 -> axis=0", "axis."),
+        Mistake("unshifted", "- x.max(axis=-1, keepdims=True) ->", "unshifted."),
+    )
+
+    def shifted_(x):
+        """Each row less its largest, over its sum."""
+        y = x - x.max(axis=-1, keepdims=True)
+        return y / x.sum(axis=-1, keepdims=True)
+
+    exercise = Exercise(shifted_, "x (i, d) -> y (i, d)", DOUBLE.trials, mistakes)
+    assert exercise(lambda x: x / x.sum(0)).diagnosis == "unshifted+axis"
+
+
 def test_edits_that_overlap_are_not_tried_together():
     assert {pair.diagnosis for pair in PAIR.pairs()} == {"half+swapped", "mean+swapped", "mean+plus", "plus+swapped"}
 
@@ -419,6 +434,24 @@ def unpacked(x):
         (lambda x: torch.tensor(x).float() @ torch.tensor(x).T, "dtypes-differ", "float32 meets float64"),
         (lambda x: torch.tensor(x) + torch.tensor(x)[:, 0], "keepdims-missing", ""),
         (lambda x: (x > 0) - (x > 1), "minus-mask", "~mask"),
+        (lambda x: x.reshape(5, 1), "reshape", "An axis or a factor of 3 (i) is left out."),
+        (
+            lambda x: np.where(x[:2].T > 0, x[:2], 0),
+            "where-shapes",
+            "would fit as (2, 5): its axes stand in another order",
+        ),
+        (lambda x: np.where(np.ones((7, 7)) > 0, x, 0), "where-shapes", "Axis -1 of the condition has length 7"),
+        (
+            lambda x: np.einsum("id,jd->ij", x, x.T),
+            "einsum-letter",
+            "the letter d of np.einsum stands for an axis of 5",
+        ),
+        (lambda x: np.stack(np.array_split(x, 2, axis=0)), "stacked", "axis 0 of (3, 5), that is (i, d) is cut"),
+        (
+            lambda x: torch.nn.functional.linear(torch.tensor(x), torch.ones(5, 3).double()),
+            "linear-transposes",
+            "multiplies by w transposed",
+        ),
         (lambda x, y: x, "raises", "missing 1 required positional argument: 'y'"),
     ],
 )
@@ -559,6 +592,8 @@ def spread_of(x, sums=lambda x: x.sum(1)[:, None], means=lambda y: y.mean(1)[:, 
         (lambda x: spread_of(x, rows=slice(0, -1)), "slice", "`spread[:-1]"),
         (lambda x: spread_of(x, n=0), "left-out", "np.sqrt(len(x))` where `spread[1:] * np.sqrt(len(x) - 1)`"),
         (lambda x: spread_of(np.abs(x) ** 2), "detour", "`x` squared before it is used"),
+        (lambda x: spread_of(x, sums=lambda x: np.cumsum(x, 1)), "function", "`np.cumsum(x, axis=1)` where"),
+        (lambda x: spread_of(x) + (x / x.sum(1)[:, None])[1:] * (len(x) - 1) ** 0.5, "detour", "added"),
         (lambda x: spread_of(x[::-1]), "detour", "`x` reversed along i before it is used"),
         (lambda x: spread_of(x, sums=lambda x: x.sum(0)) * (len(x) - 1) ** 0.5, "axis+no-root", "Then, the root is"),
     ],

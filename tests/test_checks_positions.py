@@ -234,7 +234,12 @@ WRONG = [
         "the first is position 0",
     ),
     (check.sinusoidal_positions, lambda n, m: table_with(n, m, lambda even: -even / m), "multiplied", "divide by it"),
-    (check.sinusoidal_positions, lambda n, m: sinusoidal_slices(m + 1, n), "shape", "should be (7, 6)"),
+    (
+        check.sinusoidal_positions,
+        lambda n, m: sinusoidal_slices(m, n + 1),
+        "mutant-detour+arguments-exchanged",
+        "`length` raised by 1 before it is used",
+    ),
     (check.sinusoidal_positions, lambda n, m: sinusoidal_slices(n, m).T, "transposed", "a row for each position"),
     (
         check.sinusoidal_positions,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["detours"]
+__all__ = ["EACH_OF_TWO", "detours"]
 
 NUMBERS = (
     ("negated", "-({})"),
@@ -69,23 +69,31 @@ MASKS = (
     ("True everywhere", "np.ones_like({})"),
     ("False everywhere", "np.zeros_like({})"),
 )
+EACH_OF_TWO = (
+    ("divided by its length along {last}", "({0}) / np.linalg.norm({0}, axis=-1, keepdims=True)"),
+    ("standardised along {last}", "(({0}) - ({0}).mean(-1, keepdims=True)) / ({0}).std(-1, keepdims=True)"),
+    ("put through a softmax along {last}", "(z := np.exp({0})) / z.sum(axis=-1, keepdims=True)"),
+    ("squared", "({0}) ** 2"),
+    ("taken without its sign", "np.abs({0})"),
+    ("reversed along {first}", "np.flip({0}, 0)"),
+)
 ORDERS = (
     ("ranked (argsort)", "np.argsort({})"),
     ("ranked from above", "np.argsort(-({}))"),
 )
 
 
-def detours(value: Any, names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+def detours(value: Any, names: tuple[str, ...], *, given: bool = False) -> Iterator[tuple[str, str]]:
     """What may be done to a value in words and as a pattern of code.
 
     Args:
-        names: of its axes.
+        names: of its axes.  given: whether it was handed over, and not made.
     """
     if not isinstance(value, np.ndarray) or not value.ndim:
         yield from NUMBERS if isinstance(value, int | float) and not isinstance(value, bool) else ()
         return
     of_kind = MASKS if value.dtype == bool else ARRAYS
-    more = ORDERS if value.dtype.kind == "i" and value.ndim == 1 else ()
+    more = ORDERS if given and value.dtype.kind == "i" and value.ndim == 1 else ()
     known = set()
     for said, code in (*of_kind, *more, *_of_axes(value, names)):
         if value.ndim == 1 and "{first}" in said:
@@ -109,7 +117,14 @@ def _of_axes(value: np.ndarray[Any, Any], names: tuple[str, ...]) -> Iterator[tu
         for order in orders if value.ndim < 5 else ():
             said = ", ".join(names[n] for n in order)
             yield f"brought into the order ({said})", f"({{}}).transpose({order})"
+    for n, name in enumerate(names[1:-1], 1):
+        before = ":, " * n
+        yield f"reversed along {name}", f"({{}})[{before}::-1]"
+        yield f"stripped of its first entry along {name}", f"({{}})[{before}1:]"
+        yield f"stripped of its last entry along {name}", f"({{}})[{before}:-1]"
     for n, name in enumerate(names) if value.dtype != bool else ():
+        most = f"({{0}}).max(axis={n}, keepdims=True)"
+        yield f"made 1 at its largest along {name} and 0 elsewhere", f"np.where(({{0}}) == {most}, 1.0, 0.0)"
         for how in ("sum", "mean", "max"):
             yield f"reduced along {name} to its {how}", f"({{0}}).{how}(axis={n}, keepdims=True) + 0 * ({{0}})"
         size = f"({{0}}).shape[{n}]"

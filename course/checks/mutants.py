@@ -12,12 +12,13 @@ import copy
 import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from course.checks.answers import Trial
-from course.checks.detours import detours
+from course.checks.detours import EACH_OF_TWO, detours
 from course.checks.edits import Mistake, Source, Span
 from course.checks.mutations import Change, Place, changes
 from course.checks.signature import Axes
@@ -58,14 +59,17 @@ class Mutants:
         self._source, self._trial, self._axes = source, trial, axes
 
     def __iter__(self) -> Iterator[tuple[Mistake, tuple[Span, ...]]]:
-        """Each as a mistake and its spans, slips in expressions first."""
+        """Each as a mistake and its spans; in this order they are tried beside a mistake, as many as time allows."""
+        yield from self._on_inputs()
         for place in self._places:
             for change in changes(place):
                 if change.spans:
                     yield self._told(place, change), change.spans
             yield from self._of_targets(place)
-        for n, place in enumerate(self._places):
-            yield from self._detours(n, place)
+        for place in self._places:
+            yield from self._on_values(place)
+        for place in self._places:
+            yield from self._on_uses(place)
 
     @staticmethod
     def rank(mistake: Mistake) -> int:
@@ -111,28 +115,59 @@ class Mutants:
             message = f"an answer without the step `{self._shown(place, statement)}`: add it."
             yield Mistake("mutant-statement", "", message), change.spans
 
-    def _detours(self, n: int, place: Place) -> Iterator[tuple[Mistake, tuple[Span, ...]]]:
+    def _on_inputs(self) -> Iterator[tuple[Mistake, tuple[Span, ...]]]:
+        first = self._places[0] if self._places else None
+        if first is None or isinstance(first.statement, ast.For):
+            return
+        start = first.at(first.statement)[0]
+        for name, value in self._trial.inputs.items():
+            for said, code in detours(value, self._names_of(value), given=True):
+                text = f"{name} = {code.format(name)}; "
+                yield self._detour(name, said, code, "before it is used"), ((start, start, text),)
+        yield from self._on_two(start)
+
+    def _on_values(self, place: Place) -> Iterator[tuple[Mistake, tuple[Span, ...]]]:
         statement = place.statement
-        if n == 0 and not isinstance(statement, ast.For):
-            start = place.at(statement)[0]
-            for name, value in self._trial.inputs.items():
-                for said, code in detours(value, self._names_of(value)):
-                    text = f"{name} = {code.format(name)}; "
-                    yield self._detour(name, said, code, "before it is used"), ((start, start, text),)
         value = statement.value if isinstance(statement, ast.Assign | ast.Return) else None
         results = value.elts if isinstance(value, ast.Tuple) else [value] if value is not None else []
         targets = statement.targets[0] if isinstance(statement, ast.Assign) else None
         called = targets.elts if isinstance(targets, ast.Tuple) else [targets] * len(results)
         for node, target in zip(results, called, strict=False):
             name = place.source(target) if target is not None else place.source(node)
-            worth = place.value(node)
-            for said, code in detours(worth, self._names_of(worth)):
-                start, end = place.at(node)
-                before, after = code[: code.index("{")], code[code.index("}") + 1 :]
-                if code.count("{") > 1:
-                    before, after = f"(lambda y: {code.format('y')})(", ")"
-                when = "once it is made" if target is not None else "at the end"
-                yield self._detour(name, said, code, when), ((start, start, before), (end, end, after))
+            when = "once it is made" if target is not None else "at the end"
+            for said, code in self._ways(place, node):
+                yield self._detour(name, said, code, when), _around(place, node, code)
+
+    def _on_uses(self, place: Place) -> Iterator[tuple[Mistake, tuple[Span, ...]]]:
+        statement = place.statement
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and isinstance(statement, ast.Assign):
+                when = self._where(place).removeprefix(", ")
+                for said, code in self._ways(place, node):
+                    yield self._detour(place.source(node), said, code, when), _around(place, node, code)
+
+    def _ways(self, place: Place, node: ast.AST) -> Iterator[tuple[str, str]]:
+        """What may be done to an expression, or added to it: an array of its shape that is known there."""
+        worth = place.value(node)
+        yield from detours(worth, self._names_of(worth))
+        for name, other in place.scope.items() if isinstance(worth, np.ndarray) and worth.ndim else ():
+            if isinstance(other, np.ndarray) and other.shape == worth.shape and other.dtype.kind == worth.dtype.kind:
+                yield f"with `{name}` added", f"({{}}) + {name}"
+
+    def _on_two(self, start: int) -> Iterator[tuple[Mistake, tuple[Span, ...]]]:
+        """The same done to two arrays that are handed over."""
+        arrays = {
+            name: x for name, x in self._trial.inputs.items() if isinstance(x, np.ndarray) and x.dtype.kind == "f"
+        }
+        for one, other in combinations(arrays, 2):
+            names = self._names_of(arrays[one])
+            for said, code in EACH_OF_TWO if arrays[one].ndim == arrays[other].ndim else ():
+                text = f"{one} = {code.format(one)}; {other} = {code.format(other)}; "
+                how = said.format(first=names[0], last=names[-1])
+                yield (
+                    Mistake(DETOUR, "", f"`{one}` and `{other}` each {how} before use: leave that out."),
+                    ((start, start, text),),
+                )
 
     def _detour(self, name: str, said: str, code: str, when: str) -> Mistake:
         text = code.format("y") if "z :=" in code or len(name) > 12 else code.format(name)
@@ -198,6 +233,15 @@ class Mutants:
             for name, value in made.items()
             if value and isinstance(value, plain) and len(ast.unparse(value)) <= LONGEST_INLINED and _is_short(value)
         }
+
+
+def _around(place: Place, node: ast.AST, code: str) -> tuple[Span, ...]:
+    """Code such as "np.exp({})" written around an expression."""
+    start, end = place.at(node)
+    before, after = code[: code.index("{")], code[code.index("}") + 1 :]
+    if code.count("{") > 1:
+        before, after = f"(lambda y: {code.replace('{0}', 'y').format('y')})(", ")"
+    return (start, start, f"({before}"), (end, end, f"{after})")
 
 
 def _is_short(value: ast.expr) -> bool:

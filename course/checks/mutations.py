@@ -168,6 +168,11 @@ def _call(place: Place, call: ast.Call) -> Iterator[Change]:
         first, *relations = relatives.split()
         for relation in relations if name == first else ():
             yield Change("function", _renamed(place, call, relation), call)
+    yield from _other_reductions(place, call)
+    inner = call.args[0] if len(call.args) == 1 and not call.keywords else None
+    if isinstance(inner, ast.BinOp) and (symbol := OPERATORS.get(type(inner.op))):
+        left, right, name_ = place.source(inner.left), place.source(inner.right), place.source(call.func)
+        yield Change("brackets", place.put(call, f"({name_}({left}) {symbol} {right})"), call)
     receiver = _receiver(call)
     if receiver is not None:
         yield Change("left-out", place.put(call, f"({place.source(receiver)})"), call)
@@ -176,6 +181,31 @@ def _call(place: Place, call: ast.Call) -> Iterator[Change]:
             plain = not isinstance(arg, ast.Constant) and not _ends_in_number(arg)  # whose numbers are changed anyway
             for step in ("+ 1", "- 1") if plain else ():
                 yield Change("one-off", place.put(arg, f"{place.source(arg)} {step}"), call)
+
+
+def _other_reductions(place: Place, call: ast.Call) -> Iterator[Change]:
+    """A sum, mean or maximum that keeps its axis replaced by another, a running sum, or the length of the axis."""
+    receiver, name = _receiver(call), _name(call)
+    axes = [_whole(keyword.value) for keyword in call.keywords if keyword.arg == "axis"]
+    keeps = name in {"largest", "total"} or any(keyword.arg == "keepdims" for keyword in call.keywords)
+    if receiver is None or not keeps or len(axes) != 1 or name not in REDUCTIONS:
+        return
+    x, axis = f"({place.source(receiver)})", axes[0]
+    plain = {"largest": "max", "total": "sum"}.get(name, name)
+    for how in ("sum", "mean", "max", "min", "std", "prod"):
+        if how != plain:
+            yield Change("function", place.put(call, f"{x}.{how}(axis={axis}, keepdims=True)"), call)
+    for new in (
+        f"np.linalg.norm({x}, axis={axis}, keepdims=True)",
+        f"np.cumsum({x}, axis={axis})",
+        f"np.cumsum({place.source(call)}, axis=0)",
+        f"{x}.shape[{axis}]",
+        f"{x}.size",
+        f"np.abs({x}).sum(axis={axis}, keepdims=True)",
+        f"({x} ** 2).sum(axis={axis}, keepdims=True)",
+        f"np.median({x}, axis={axis}, keepdims=True)",
+    ):
+        yield Change("function", place.put(call, new), call)
 
 
 def _axes(place: Place, call: ast.Call) -> Iterator[Change]:

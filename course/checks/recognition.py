@@ -15,7 +15,7 @@ __all__ = ["recognise"]
 
 MOST_EXTENDED, MOST_STYLED = 20, 500
 LIKELY, CERTAIN, CLEARLY = 0.4, 0.7, 0.05
-ENOUGH, ENOUGH_FOR_TWO, MOST_BESIDE = 2, 6, 6_000
+ENOUGH, ENOUGH_FOR_TWO, MOST_PAIRS, FEWEST_BESIDE = 2, 6, 8_000, 500
 LARGEST = 100_000  # numbers in an array that is looked at
 
 
@@ -86,7 +86,14 @@ def _beside_mutant(answers: list[Answer], wrongs: Wrongs) -> NotRight | None:
     if _evidence(answers, wrongs) < ENOUGH_FOR_TWO:
         return None
     beside = chain.from_iterable(wrongs.beside(mutant, answers[0]) for mutant in wrongs.mutants)
-    both = next((w for w in islice(beside, MOST_BESIDE) if wrongs.n_fitting(w, answers) == len(answers)), None)
+    both = next(
+        (
+            w
+            for w in islice(beside, max(MOST_PAIRS - len(wrongs.table) ** 2 // 2, FEWEST_BESIDE))
+            if wrongs.n_fitting(w, answers) == len(answers)
+        ),
+        None,
+    )
     return _told([both], answers, wrongs) if both else None
 
 

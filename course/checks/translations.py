@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable
+from itertools import permutations
 
 import numpy as np
 
@@ -30,6 +31,11 @@ def _product(scene: Scene, match: re.Match[str]) -> Told | None:
     transposed = _reversed_axes(scene)
     if transposed:
         return transposed
+    if any(ast.unparse(call.func).endswith("linear") for call in scene.nodes(ast.Call)):
+        return "linear-transposes", (
+            "F.linear(x, w) multiplies by w transposed, as nn.Linear stores it: "
+            "these maps are (in, out), so write x @ w."
+        )
     operands = _operands(scene)
     rule = "a matrix product needs (a, b) @ (b, c). Is a transpose missing, or are the two in the wrong order?"
     if operands is None:
@@ -39,6 +45,10 @@ def _product(scene: Scene, match: re.Match[str]) -> Told | None:
     if not a or not b or min(len(a), len(b)) < 1:
         return "inner-axes", rule
     said = f"{scene.said(left)} @ {scene.said(right)}: the inner axes must agree."
+    if len(a) == 1 and len(b) > 1 and re.search(r"\[\w*mask\w*\]", scene.source):
+        return "flattened", (
+            f"{said} x[mask] picks entries and lays them flat: np.where(mask, x, -np.inf) keeps the shape."
+        )
     one, other = ast.unparse(left), ast.unparse(right)
     turned = ".T" if len(b) == 2 else ".swapaxes(-1, -2)"
     if len(a) == len(b) == 2 or len(a) == len(b):
@@ -88,12 +98,25 @@ def _broadcast(scene: Scene, match: re.Match[str]) -> Told | None:
     if len(shapes) == 3 or "where(" in scene.expression:
         named = ", ".join(scene.axes.named(shape) for shape in shapes)
         return "where-shapes", (
-            f"np.where got condition, value if True, value if False of shapes {named}. Compare them from the right: "
-            "axes fit if equal or 1."
+            f"np.where got condition, value if True, value if False of shapes {named}. {_first_clash(scene, shapes)}"
         )
     if len(shapes) != 2:
         return None
     return _two_shapes(scene, *shapes)
+
+
+def _first_clash(scene: Scene, shapes: list[Shape]) -> str:
+    """Which axis of a condition does not fit, or which order of its axes would."""
+    condition, value = shapes[0], max(shapes[1:], key=len, default=())
+    for order in permutations(range(len(condition))):
+        turned = tuple(condition[n] for n in order)
+        fits = all(a in (1, b) for a, b in zip(turned, value, strict=False))
+        if turned != condition and len(turned) == len(value) and fits:
+            return f"The condition would fit as {scene.axes.named(turned)}: its axes stand in another order."
+    for n, (a, b) in enumerate(zip(condition[::-1], value[::-1], strict=False), 1):
+        if a != b and 1 not in (a, b):
+            return f"Axis -{n} of the condition has length {a}, that of the scores or values {b}: make it {b} or 1."
+    return "Compare them from the right: axes fit if equal or 1."
 
 
 def _two_shapes(scene: Scene, one: Shape, other: Shape) -> Told:
@@ -102,7 +125,11 @@ def _two_shapes(scene: Scene, one: Shape, other: Shape) -> Told:
     bare = tuple(n for n in small if n != 1)
     if bare != small and bare == large[len(large) - len(bare) :]:
         return "axis-added", f"an axis was added that is not needed: {bare} would fit {large}, {small} does not."
-    if one[1:] == other[:-1] and any(isinstance(node.op, ast.Mult) for node in scene.nodes(ast.BinOp)):
+    if (
+        one[1:] == other[:-1]
+        and 1 not in one + other
+        and any(isinstance(node.op, ast.Mult) for node in scene.nodes(ast.BinOp))
+    ):
         return "elementwise", f"* multiplies entry by entry, and {named(one)} meets {named(other)}: is @ meant?"
     drops = any("keepdim" not in call for call in REDUCTION.findall(f"{scene.source}\n{scene.line}"))
     dropped = [n for n in range(len(large)) if bare == large[:n] + large[n + 1 :]]
@@ -152,16 +179,48 @@ def _permutation(scene: Scene, match: re.Match[str]) -> Told | None:
 
 def _reshape(scene: Scene, match: re.Match[str]) -> Told | None:
     wanted = _shape(match[2])
+    why = f"the product must be equal{_missing(int(match[1]), wanted, scene)}."
     for call in scene.nodes(ast.Call):
         if getattr(call.func, "attr", "") in {"reshape", "view"}:
             shape = scene.shape(call.func.value)
             if shape:
                 said = f"`{ast.unparse(call.func.value)}` {scene.axes.named(shape)}"
-                return (
-                    "reshape",
-                    f"{said} has {match[1]} numbers and cannot become {wanted}: the product must be equal.",
+                return "reshape", f"{said} has {match[1]} numbers and cannot become {wanted}: {why}"
+    return "reshape", f"{match[1]} numbers cannot become an array {wanted}: {why}"
+
+
+def _missing(size: int, wanted: Shape, scene: Scene) -> str:
+    """By which factor a shape is too small, and which axis is that long."""
+    product = int(np.prod(wanted))
+    if not product or size % product or "-1" in scene.expression:
+        return ""
+    factor = size // product
+    name = scene.axes.names.get(factor) or next((n for n, x in scene.axes.inputs.items() if _is(x, factor)), "")
+    return f". An axis or a factor of {factor}{f' ({name})' if name else ''} is left out"
+
+
+def _is(value: object, number: int) -> bool:
+    return isinstance(value, int) and value == number
+
+
+def _letters(scene: Scene, match: re.Match[str]) -> Told | None:
+    """An einsum in which one letter stands for two lengths."""
+    for call in scene.nodes(ast.Call):
+        if getattr(call.func, "attr", "") != "einsum" or not isinstance(call.args[0], ast.Constant):
+            continue
+        takes = str(call.args[0].value).split("->")[0].replace(" ", "").split(",")
+        lengths: dict[str, dict[str, int]] = {}
+        for letters, operand in zip(takes, call.args[1:], strict=False):
+            for letter, length in zip(letters, scene.shape(operand) or (), strict=False):
+                lengths.setdefault(letter, {})[ast.unparse(operand)] = length
+        for letter, found in lengths.items():
+            if len(set(found.values())) > 1:
+                said = " and ".join(f"{length} in `{name}`" for name, length in found.items())
+                return "einsum-letter", (
+                    f"the letter {letter} of np.einsum stands for an axis of {said}: is the right array there, and are "
+                    "its axes in this order?"
                 )
-    return "reshape", f"{match[1]} numbers cannot become an array {wanted}: the product of the axes must be equal."
+    return None
 
 
 def _attribute(scene: Scene, match: re.Match[str]) -> Told | None:
@@ -204,6 +263,21 @@ def _unpacking(scene: Scene, match: re.Match[str]) -> Told | None:
     return "unpacking", "there are not as many values on the right as names on the left."
 
 
+def _stacked(scene: Scene, match: re.Match[str]) -> Told:
+    text = "np.stack wants equal shapes, for it makes a new axis: np.concatenate joins along one."
+    for call in scene.nodes(ast.Call):
+        inner = call.args[0] if getattr(call.func, "attr", "") == "stack" and call.args else None
+        if isinstance(inner, ast.Call) and "split" in ast.unparse(inner.func):
+            shape = scene.shape(inner.args[0])
+            axis = next((ast.unparse(k.value) for k in inner.keywords if k.arg == "axis"), "0")
+            if shape:
+                return "stacked", (
+                    f"the pieces are not equal: axis {axis} of {scene.axes.named(shape)} is cut. "
+                    "Is the last axis meant, axis=-1?"
+                )
+    return "stacked", text
+
+
 def _index(scene: Scene, match: re.Match[str]) -> Told | None:
     return "index-too-large", (
         f"index {match[1]} of an axis of length {match[3]}, whose last is {int(match[3]) - 1}. "
@@ -219,6 +293,7 @@ TRANSLATIONS: tuple[tuple[str, Translation], ...] = (
     (r"mismatch in its core dimension|not aligned|cannot be multiplied|size mismatch, got", _product),
     (r"Expected size for first two dimensions of batch", _product),
     (r"does not have enough dimensions", _fixed("single-number", "a single number cannot enter a matrix product.")),
+    (r"remapped shapes \[original->remapped\]", _letters),
     (r"could not be broadcast together with (?:remapped )?shapes ((?:\([\d,]*\) ?)+)", _broadcast),
     (r"size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\).*dimension (\d+)", _torch_sizes),
     (r"axes don't match array", _permutation),
@@ -234,10 +309,7 @@ TRANSLATIONS: tuple[tuple[str, Translation], ...] = (
             "unequal-parts", "the axis cannot be cut into so many equal parts: is another axis meant, as in axis=-1?"
         ),
     ),
-    (
-        r"all input arrays must have the same shape",
-        _fixed("stacked", "np.stack wants equal shapes, for it makes a new axis: np.concatenate joins along one."),
-    ),
+    (r"all input arrays must have the same shape", _stacked),
     (
         r"zero-size array to reduction",
         _fixed(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import chain, combinations, product
+from itertools import chain, combinations, islice, product
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ __all__ = ["AS_MUTANT", "Wrong", "Wrongs", "agree"]
 
 Function = Callable[..., Any]
 
+MOST_MUTANTS = 2_500
 AS_MUTANT = "your numbers are those of "
 
 
@@ -79,7 +80,7 @@ class Wrongs:
         self._name = right.__name__.lstrip("_")
         self._right, self._mistakes, self._shared = right, mistakes, shared
         self._source = Source(right)
-        self._together_at: dict[tuple[Span, ...], Wrong] = {}
+        self._together_at: dict[tuple[Span, ...], Wrong | None] = {}
         self._kinds: dict[Wrong, tuple[object, ...]] = {}
 
     @cached_property
@@ -169,7 +170,7 @@ class Wrongs:
     def mutants(self) -> tuple[Wrong, ...]:
         """The right answer with one small change each that nobody listed."""
         made = []
-        for mistake, spans in Mutants(self._source, self.trials[0], self._axes):
+        for mistake, spans in islice(Mutants(self._source, self.trials[0], self._axes), MOST_MUTANTS):
             with suppress(SyntaxError):
                 ordered = tuple(sorted(spans))
                 made.append(Wrong((mistake,), self._source.edited(ordered), ordered, False, lead=AS_MUTANT))
@@ -193,15 +194,36 @@ class Wrongs:
 
     def _together(self, one: Wrong, other: Wrong) -> Wrong | None:
         """Both at once, the earlier in the source first; None if they are about the same place."""
-        spans = tuple(sorted((*one.spans, *other.spans)))
         if {mistake.key for mistake in one.mistakes} & {mistake.key for mistake in other.mistakes}:
             return None
-        if not one.spans or not other.spans or not apart(spans):
+        if not one.spans or not other.spans or not (spans := _both(one.spans, other.spans)):
             return None
         if spans not in self._together_at:
             first, last = sorted((one, other), key=lambda wrong: wrong.spans)
-            self._together_at[spans] = Wrong((*first.mistakes, *last.mistakes), self._source.edited(spans), spans)
+            self._together_at[spans] = None
+            with suppress(SyntaxError):  # a bracket that one of the two takes away may be half of a pair
+                self._together_at[spans] = Wrong((*first.mistakes, *last.mistakes), self._source.edited(spans), spans)
         return self._together_at[spans]
+
+
+def _both(one: tuple[Span, ...], other: tuple[Span, ...]) -> tuple[Span, ...]:
+    """The spans of two mistakes, or () if they clash.
+
+    Where one takes text away in which the other makes a change that it makes later too, that change is left out.
+    """
+    spans = tuple(sorted((*_left_over(one, other), *_left_over(other, one))))
+    return spans if apart(spans) else ()
+
+
+def _left_over(spans: tuple[Span, ...], by: tuple[Span, ...]) -> tuple[Span, ...]:
+    if len({(end - start, new) for start, end, new in spans}) > 1:
+        return spans  # several edits that only together make the mistake
+    *before, last = spans
+    return (*(span for span in before if not any(_swallows(other, span) for other in by)), last)
+
+
+def _swallows(span: Span, inner: Span) -> bool:
+    return span != inner and span[0] <= inner[0] and inner[1] <= span[1] and span[0] < span[1] and inner[0] < inner[1]
 
 
 def _answer(fn: Function, trial: Trial) -> Answer:
