@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from course.checks.diagnosis import Exercise, Mistake, Trial, listed
 from course.checks.inputs import LARGE_RTOL, far_key, mask, numbers, qkv, tempting_keys
 from course.checks.numeric import Numbers
-from course.checks.shared import ATTENTION, MASK, SOFTMAX, largest, total
+from course.checks.shared import ATTENTION, MASK, SOFTMAX, UNMASKED, largest, total
 
 __all__ = ["EXERCISES", "attention", "by_hand", "contribution", "kernel_weights", "masked_attention", "softmax"]
 
@@ -142,7 +142,7 @@ attention = Exercise(
         Trial("large scores", far_key(qkv(24, 3, 7, 5, 2)), LARGE_RTOL),
         Trial("other sizes", qkv(27, 5, 2, 13, 11)),
     ),
-    shared=ATTENTION,
+    shared=(*ATTENTION, *UNMASKED),
     mistakes=(),
     remark=_follows,
 )
@@ -509,6 +509,21 @@ kernel_weights = Exercise(
             ),
         ),
         Mistake(
+            "other-kernel",
+            f"exponentials / {_SUM} -> (z := np.maximum(1 - squares / bandwidth**2, 0)) / z.sum(-1, keepdims=True)",
+            "this is another kernel, which is 0 beyond the bandwidth (a row of zeros over its sum is NaN): take "
+            "exp(-|x - p|² / (2 bandwidth²)).",
+            also=tuple(
+                f"exponentials / {_SUM} -> (z := {kernel}) / z.sum(axis=-1, keepdims=True)"
+                for kernel in (
+                    "np.maximum(1 - np.sqrt(squares) / bandwidth, 0)",
+                    "np.maximum(1 - squares / bandwidth**2, 0) ** 2",
+                    "np.where(squares <= bandwidth**2, 1.0, 0.0)",
+                    "np.where(squares < bandwidth**2, 1.0, 0.0)",
+                )
+            ),
+        ),
+        Mistake(
             "bandwidth-ignored",
             _scored("-squares / 2")[0],
             "the bandwidth has no effect: inside exp, divide |x - p|² by 2 · bandwidth².",
@@ -522,6 +537,7 @@ kernel_weights = Exercise(
                 f"exponentials / {_SUM} -> np.exp(scores) / {by}"
                 for by in (
                     "len(points)",
+                    "np.sqrt(2 * np.pi)",
                     "(bandwidth * np.sqrt(2 * np.pi))",
                     "(bandwidth * np.sqrt(2 * np.pi)) ** x.shape[1]",
                 )

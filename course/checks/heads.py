@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from course.checks.diagnosis import Exercise, Mistake, Trial, listed
 from course.checks.inputs import numbers
 from course.checks.numeric import Numbers
-from course.checks.shared import ATTENTION, CAUSAL, MASK, largest, total
+from course.checks.shared import ATTENTION, CAUSAL, MASK, UNMASKED, largest, total
 
 __all__ = ["EXERCISES", "causal_multi_head", "layer_sizes", "merge_heads", "multi_head_attention", "split_heads"]
 
@@ -73,7 +73,7 @@ split_heads = Exercise(
         Mistake(
             "not-transposed",
             "cut.swapaxes(1, 2) -> cut",
-            "the width is cut rightly, but the heads still come after the tokens, (b, i, h, d): swap these two axes, "
+            "the heads still come after the tokens, (b, i, h, d): swap these two axes, "
             "so that a matrix product works within each head.",
         ),
         Mistake(
@@ -434,6 +434,11 @@ LAYER = (
         "the heads are merged by a reshape alone, which mixes tokens: swap the axes back to (b, i, h, d) first.",
     ),
     Mistake(
+        "keys-and-values-exchanged",
+        "x @ w_k, x @ w_v -> x @ w_v, x @ w_k",
+        "keys and values are exchanged: w_k makes the keys, w_v the values.",
+    ),
+    Mistake(
         "interleaved",
         "split -> split_interleaved",
         "head 0 takes every h-th channel: it takes the first d channels of q, k and v.",
@@ -617,7 +622,7 @@ multi_head_attention = Exercise(
     _multi_head_attention,
     _SIGNATURE,
     trials=_TRIALS,
-    shared=ATTENTION,
+    shared=(*ATTENTION, *UNMASKED),
     mistakes=(
         *LAYER,
         Mistake(

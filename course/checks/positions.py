@@ -427,6 +427,8 @@ def _rotary(x: Array, where: Array) -> Array:
 
 def _lengths_of_pairs(inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> str:
     before, after = (np.hypot(rows[:, 0::2], rows[:, 1::2]) for rows in (inputs["x"], outputs["rotated"]))
+    if np.allclose(np.sort(before, axis=0), np.sort(after, axis=0), atol=1e-4) and not np.allclose(before, after):
+        return "The rows come in another order than they were given."
     kept = "keep" if np.allclose(before, after, atol=1e-4) else "do not keep"
     return f"The pairs of neighbours {kept} their lengths, which a rotation keeps."
 

@@ -11,11 +11,18 @@ from numpy.typing import NDArray
 from course.checks.diagnosis import Exercise, Feedback, Mistake, Trial, listed
 from course.checks.inputs import LARGE_RTOL, numbers, qkv
 from course.checks.numeric import Numbers
-from course.checks.shared import ATTENTION, CAUSAL, MASK, OUTPUTS, SOFTMAX, largest, total
+from course.checks.shared import ATTENTION, CAUSAL, MASK, OUTPUTS, SOFTMAX, UNMASKED, largest, total
 
 __all__ = ["EXERCISES", "causal_weights", "cross_attention", "lookup", "padded_weights", "pointing", "self_attention"]
 
 Array = NDArray[Any]
+
+_SCALED = Mistake(
+    "scaled",
+    "np.exp(scores -> np.exp((scores := scores / np.sqrt(scores.shape[-1]))",
+    "the scores are divided by a root once more: they are handed over as they enter the softmax.",
+    also=("np.exp(scores -> np.exp((scores := scores / np.sqrt(scores.shape[-2]))",),
+)
 
 # ---- exact lookup, then soft
 
@@ -200,7 +207,7 @@ causal_weights = Exercise(
         Trial("one query more than half the keys", {"scores": numbers(82, 7, 11)}),
         Trial("a forbidden key with a large score", {"scores": numbers(83, 3, 7) + 1024.0 * (np.arange(7) == 6)}, 1e-3),
     ),
-    shared=(*CAUSAL, *MASK, *SOFTMAX),
+    shared=(*CAUSAL, *MASK, *SOFTMAX, _SCALED),
     mistakes=(
         *WEIGHTS,
         Mistake(
@@ -262,7 +269,7 @@ padded_weights = Exercise(
             1e-3,
         ),
     ),
-    shared=(*MASK, *SOFTMAX),
+    shared=(*MASK, *SOFTMAX, _SCALED),
     mistakes=(
         *WEIGHTS[:1],
         WEIGHTS[2],
@@ -281,6 +288,7 @@ padded_weights = Exercise(
             "one-too-many",
             "places < lengths -> places <= lengths",
             "the first padding token still gets weight: positions count from 0, so position < length is real.",
+            also=("places < lengths[:, None] -> (places <= lengths[:, None]) & (lengths[:, None] > 0)",),
         ),
         Mistake(
             "one-too-few",
@@ -399,7 +407,8 @@ def _maps(source: str) -> tuple[Mistake, ...]:
         Mistake(
             "maps-swapped",
             ("x @ w_q -> x @ w_k", f"{keys} -> {source} @ w_q"),
-            "w_q and w_k are swapped: each query is compared as if it were a key.",
+            "each query is compared as if it were a key: w_q and w_k are swapped, or their sources, or the scores are "
+            "transposed. Scores are (x @ w_q) @ (… @ w_k).T.",
             also=("q @ k.T -> k @ q.T",) if source == "x" else (),
         ),
         Mistake(
@@ -454,7 +463,7 @@ self_attention = Exercise(
         Trial("seven tokens", _inputs(101, (7,), 11, 5, 2)),
         Trial("other sizes", _inputs(111, (3,), 5, 7, 13)),
     ),
-    shared=ATTENTION,
+    shared=(*ATTENTION, *UNMASKED),
     mistakes=(
         *_maps("x"),
         Mistake(
@@ -478,7 +487,7 @@ cross_attention = Exercise(
         Trial("three queries, seven tokens of context", _inputs(121, (3, 7), 11, 5, 2)),
         Trial("other sizes", _inputs(131, (5, 2), 3, 7, 13)),
     ),
-    shared=ATTENTION,
+    shared=(*ATTENTION, *UNMASKED),
     mistakes=(
         Mistake(
             "keys-and-values-exchanged",

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from course.checks.edits import Mistake
 
-__all__ = ["ATTENTION", "CAUSAL", "MASK", "OUTPUTS", "SCALE", "SOFTMAX", "largest", "total"]
+__all__ = ["ATTENTION", "CAUSAL", "MASK", "OUTPUTS", "SCALE", "SOFTMAX", "UNMASKED", "largest", "total"]
 
 Array = NDArray[Any]
 Function = Callable[..., Array]
@@ -395,13 +395,16 @@ MASK = (
         "fill-not-low-enough",
         f"{_FILL} -> np.where(allowed, scores, -10.0)",
         "a number such as -10 or -100 is not low enough: a forbidden key still takes weight. Use -inf.",
-        also=tuple(
-            edit
-            for fill in (*range(1, 13), 20, 30, 50, 100)
-            for edit in (
-                f"{_FILL} -> np.where(allowed, scores, -{fill}.0)",
-                f"{_FILL} -> np.where(allowed, scores, scores - {fill}.0)",
-            )
+        also=(
+            *(
+                edit
+                for fill in (*range(1, 13), 20, 30, 50, 100)
+                for edit in (
+                    f"{_FILL} -> np.where(allowed, scores, -{fill}.0)",
+                    f"{_FILL} -> np.where(allowed, scores, scores - {fill}.0)",
+                )
+            ),
+            *(f"{_FILL} -> scores + np.log(allowed + {n})" for n in ("1e-3", "1e-6", "1e-9")),
         ),
     ),
     Mistake(
@@ -476,6 +479,12 @@ CAUSAL = (
             f"{_TRI} -> np.tri(n_queries, n_keys, 1, dtype=bool)",
             f"{_TRI} -> np.tri(n_queries, n_keys, -1, dtype=bool)",
         ),
+    ),
+    Mistake(
+        "window",
+        f"{_TRI} -> {_TRI} & ~np.tri(n_queries, n_keys, n_keys - n_queries - 2, dtype=bool)",
+        "a query sees only the last few positions, a window: it should see everything up to its own.",
+        also=(f"{_TRI} -> {_TRI} & ~np.tri(n_queries, n_keys, n_keys - n_queries - 3, dtype=bool)",),
     ),
     Mistake(
         "offset-of-queries",
@@ -597,6 +606,27 @@ OUTPUTS = (
         "distances",
         "q @ k.T -> -((q[..., :, None, :] - k[..., None, :, :]) ** 2).sum(-1)",
         "the scores are distances: they are dot products, q @ k.T.",
+    ),
+)
+
+_SEEN = "np.exp(scores -> np.exp((scores := np.where({}, scores, -np.inf))"
+_LEVEL = "scores.shape[-1] - scores.shape[-2]"
+UNMASKED = (  # where every query may attend to every key
+    Mistake(
+        "causal",
+        _SEEN.format("np.tri(*scores.shape[-2:], dtype=bool)"),
+        "this is the answer with a causal mask: here every query may attend to every key.",
+        also=(_SEEN.format(f"np.tri(*scores.shape[-2:], {_LEVEL}, dtype=bool)"),),
+    ),
+    Mistake(
+        "own-position-hidden",
+        _SEEN.format("~np.eye(*scores.shape[-2:], dtype=bool)"),
+        "the diagonal is masked, so that no query attends to the key of its own place: here it may.",
+    ),
+    Mistake(
+        "later-keys-alone",
+        _SEEN.format("~np.tri(*scores.shape[-2:], -1, dtype=bool)"),
+        "keys before the query are masked: here every query may attend to every key.",
     ),
 )
 
