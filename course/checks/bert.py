@@ -39,14 +39,17 @@ def _drawn(label: str, seed: int, batch: int, length: int) -> Trial:
     special = np.zeros(shape, dtype=bool)
     special[:, [0, -1]] = True
     chance = draw.integers(0, 64, shape) / 128 + 1 / 256
+    kind = draw.integers(0, 32, shape) / 32 + 1 / 64
     chance[:, 0] = 1 / 256  # a special token that would be chosen
+    chance[0, 1:3], kind[0, 1:3] = 0.15, 0.5  # on the limits themselves, where < and <= part
+    chance[1, 1:5], kind[1, 1:5] = 1 / 256, [0.8, 0.8, 0.9, 0.9]
     return Trial(
         label,
         {
             "token_ids": 20001 + 2 * draw.integers(0, 2000, shape),
             "special": special,
             "chance": chance,
-            "kind": draw.integers(0, 32, shape) / 32 + 1 / 64,
+            "kind": kind,
             "random_ids": 25001 + 2 * draw.integers(0, 2000, shape),
             "mask_id": 103,
         },
@@ -182,7 +185,17 @@ mask_tokens = Exercise(
             "predicted holds ids: it is True where a token was chosen, False elsewhere.",
             also=(
                 f"{_TOLD} -> return inputs, token_ids[predicted]",
-                f"{_TOLD} -> return inputs, np.argwhere(predicted)",
+                f"{_TOLD} -> return inputs, np.where(predicted, token_ids, -100)",
+            ),
+        ),
+        Mistake(
+            "predicted-places",
+            f"{_TOLD} -> return inputs, np.argwhere(predicted)",
+            "predicted lists the places of the chosen tokens: return the mask itself, (b, i), True where one was "
+            "chosen.",
+            also=(
+                f"{_TOLD} -> return inputs, np.array(np.nonzero(predicted))",
+                f"{_TOLD} -> return inputs, np.flatnonzero(predicted)",
             ),
         ),
         Mistake(
@@ -235,6 +248,84 @@ mask_tokens = Exercise(
             "unchanged",
             f"{_TOLD} -> return token_ids, predicted",
             "the tokens are returned as they were: return the changed ones.",
+        ),
+        Mistake(
+            "other-cuts",
+            ("(kind < 0.8) -> ((0.1 <= kind) & (kind < 0.9))", f"{_RANDOM} -> (kind < 0.1)"),
+            "kind is cut at other places: below 0.8 the mask goes in, from 0.8 to 0.9 the random id, from 0.9 on the "
+            "token stays.",
+            also=(
+                ("(kind < 0.8) -> ((0.1 <= kind) & (kind < 0.9))", f"{_RANDOM} -> (0.9 <= kind)"),
+                ("(kind < 0.8) -> (0.2 <= kind)", f"{_RANDOM} -> (kind < 0.1)"),
+                ("(kind < 0.8) -> (kind < 0.9)", f"{_RANDOM} -> (0.9 <= kind)"),
+                ("(kind < 0.8) -> (kind < 0.1)", f"{_RANDOM} -> ((0.1 <= kind) & (kind < 0.2))"),
+                ("(kind < 0.8) -> (kind < 0.5)", f"{_RANDOM} -> (0.5 <= kind)"),
+                "(kind < 0.8) -> (kind < 0.7)",
+                "(kind < 0.8) -> (kind < 0.5)",
+                f"{_RANDOM} -> ((kind >= 0.8) & (kind < 0.85))",
+            ),
+        ),
+        Mistake(
+            "random-ids-whole",
+            "inputs = np.where(randomly, random_ids, inputs) -> inputs[randomly] = random_ids",
+            "inputs[places] is one row of the chosen places, and random_ids is (b, i): take it there too, "
+            "random_ids[places], or use np.where.",
+            also=("inputs = np.where(randomly, random_ids, inputs) -> inputs[randomly] = random_ids.ravel()",),
+        ),
+        Mistake(
+            "zeros-elsewhere",
+            "np.where(masked, mask_id, token_ids) -> np.where(masked, mask_id, 0)",
+            "inputs is 0 where a token should stay as it is: put the old token there, the last argument of np.where, "
+            "or np.select's default.",
+            also=("np.where(masked, mask_id, token_ids) -> np.where(masked, mask_id, token_ids * predicted)",),
+        ),
+        Mistake(
+            "own-mask-id",
+            "np.where(masked, mask_id, token_ids) -> np.where(masked, 0, token_ids)",
+            "where the mask belongs stands a number of your own: put mask_id there.",
+            also=tuple(
+                f"np.where(masked, mask_id, token_ids) -> np.where(masked, {n}, token_ids)" for n in (-1, 1, -100)
+            ),
+        ),
+        Mistake(
+            "special-predicted-alone",
+            f"{_TOLD} -> return inputs, chance < 0.15",
+            "predicted is True at special tokens too, though inputs leaves them as they are: they are never predicted.",
+        ),
+        Mistake(
+            "or-for-and",
+            "(chance < 0.15) & ~special -> (chance < 0.15) | ~special",
+            "| stands where & should: a token is chosen if its chance is below 0.15 and it is not special.",
+        ),
+        Mistake(
+            "or-between-kinds",
+            f"{_RANDOM} -> ((kind >= 0.8) | (kind < 0.9))",
+            "two conditions on kind are joined by |: a random id goes in where it is at least 0.8 and below 0.9, &.",
+            also=("predicted & (kind >= 0.8) & (kind < 0.9) -> predicted & (kind >= 0.8) | (kind < 0.9)",),
+        ),
+        Mistake(
+            "as-one-array",
+            f"{_TOLD} -> return np.array([inputs, predicted])",
+            "both come as one array: return inputs, predicted.",
+        ),
+        Mistake(
+            "limits",
+            (
+                "chance < 0.15 -> chance <= 0.15",
+                "(kind < 0.8) -> (kind <= 0.8)",
+                f"{_RANDOM} -> (0.8 < kind) & (kind <= 0.9)",
+            ),
+            "a number that is just a limit falls on the wrong side: chosen is below 0.15, masked below 0.8, random "
+            "from 0.8 on, kept from 0.9 on.",
+            also=(
+                "chance < 0.15 -> chance <= 0.15",
+                ("(kind < 0.8) -> (kind <= 0.8)", f"{_RANDOM} -> (0.8 < kind) & (kind <= 0.9)"),
+                ("(kind < 0.8) -> (kind <= 0.8)", f"{_RANDOM} -> (0.8 < kind) & (kind < 0.9)"),
+                f"{_RANDOM} -> (0.8 <= kind) & (kind <= 0.9)",
+                f"{_RANDOM} -> (0.8 < kind) & (kind < 0.9)",
+                f"{_RANDOM} -> (0.8 < kind) & (kind <= 0.9)",
+                ("chance < 0.15 -> chance <= 0.15", f"{_RANDOM} -> (0.8 <= kind) & (kind <= 0.9)"),
+            ),
         ),
     ),
     parts=_groups,
@@ -294,7 +385,13 @@ masked_loss = Exercise(
             "divided-by-texts",
             "chosen.mean() -> chosen.sum() / len(losses)",
             "the sum is divided by the number of texts: divide by the number of predicted tokens.",
-            also=("chosen.mean() -> chosen.sum() / losses.shape[1]",),
+        ),
+        Mistake(
+            "divided-by-another-length",
+            "chosen.mean() -> chosen.sum() / losses.shape[1]",
+            "the sum is divided by the length of the texts or of the vocabulary: divide by the number of predicted "
+            "tokens.",
+            also=("chosen.mean() -> chosen.sum() / logits.shape[-1]",),
         ),
         Mistake(
             "not-predicted",
@@ -363,6 +460,55 @@ masked_loss = Exercise(
             "picked = np.take_along_axis(log_p, targets[..., None], axis=-1)[..., 0] -> "
             "picked = log_p[predicted][:, targets[predicted]]; predicted = ...",
             "every predicted position meets every target: pick one for each, log_p[np.arange(n), targets].",
+        ),
+        Mistake(
+            "id-0-left-out",
+            f"{_CHOSEN} -> losses[predicted & (token_ids > 0)]",
+            "predicted tokens whose id is 0 are left out, as by ignore_index=0: 0 is a token like the others, so "
+            "choose by predicted alone.",
+        ),
+        Mistake(
+            "logits-zeroed",
+            ("asked = logits -> asked = logits * predicted[..., None]", f"{_CHOSEN} -> losses"),
+            "the logits are set to zero where nothing is predicted, and each such position adds ln v: leave its "
+            "loss out, losses[predicted].",
+        ),
+        Mistake(
+            "accuracy",
+            "loss = chosen.mean() -> loss = (log_p.argmax(-1) == targets)[predicted].mean()",
+            "this is the share of predicted tokens that are the likeliest: the loss is minus the mean of their "
+            "log-probabilities.",
+        ),
+        Mistake(
+            "largest-loss",
+            "chosen.mean() -> chosen.max()",
+            "this is one token's loss, the largest or the smallest: take the mean over the predicted tokens.",
+            also=("chosen.mean() -> chosen.min()",),
+        ),
+        Mistake(
+            "first-text-alone",
+            f"{_CHOSEN} -> losses[0][predicted[0]]",
+            "only one text is averaged: the mean runs over the predicted tokens of all texts.",
+            also=(f"{_CHOSEN} -> losses[-1][predicted[-1]]",),
+        ),
+        Mistake(
+            "one-a-position",
+            "loss = chosen.mean() -> loss = (losses * predicted).sum(axis=0) / predicted.sum(axis=0)",
+            "this is one mean for each position, over the texts: the loss is one number, the mean over all predicted "
+            "tokens.",
+            also=("loss = chosen.mean() -> loss = (losses * predicted).sum(axis=0)",),
+        ),
+        Mistake(
+            "targets-not-chosen",
+            "picked = np.take_along_axis(log_p, targets[..., None], axis=-1)[..., 0] -> "
+            "picked = log_p[predicted][np.arange(predicted.sum()), targets]",
+            "the predicted rows meet the ids of all positions: choose the ids by predicted too, token_ids[predicted].",
+            also=(
+                "picked = np.take_along_axis(log_p, targets[..., None], axis=-1)[..., 0] -> "
+                "picked = log_p[predicted, targets]",
+                "picked = np.take_along_axis(log_p, targets[..., None], axis=-1)[..., 0] -> "
+                "picked = log_p[predicted][np.arange(predicted.sum()), targets.ravel()]",
+            ),
         ),
     ),
 )
@@ -435,6 +581,7 @@ mean_pooling = Exercise(
             "padding-only",
             "key_mask -> (~key_mask)",
             "this is the mean of the padding: True in key_mask is a real token.",
+            also=(("key_mask -> (~key_mask)", "counts[:, None] -> np.maximum(counts, 1)[:, None]"),),
         ),
         Mistake(
             "first-token",
@@ -488,6 +635,8 @@ mean_pooling = Exercise(
             also=(
                 f"{_MEAN} -> real.mean(axis=2)",
                 f"{_MEAN} -> real.sum(axis=2)",
+                f"{_MEAN} -> real.sum(axis=2) / key_mask",
+                f"{_MEAN} -> real.sum(axis=2) / counts[:, None]",
                 "real.sum(axis=1) -> real.sum(axis=2)",
             ),
         ),
@@ -500,6 +649,7 @@ mean_pooling = Exercise(
             "counts-not-in-a-column",
             "counts[:, None] -> counts",
             "the counts (b,) do not fit (b, m): keep their axis, key_mask.sum(axis=1, keepdims=True).",
+            also=("counts[:, None] -> counts[None]",),
         ),
         Mistake(
             "counts-over-texts",
@@ -526,6 +676,56 @@ mean_pooling = Exercise(
             f"{_MEAN} -> real / counts[:, None, None]",
             "the tokens are not added up: sum over axis 1, then divide.",
             also=(f"{_MEAN} -> real", f"{_MEAN} -> vectors[key_mask]"),
+        ),
+        Mistake(
+            "first-left-out",
+            "key_mask -> (key_mask & (np.arange(key_mask.shape[1]) > 0))",
+            "the first token is left out: [CLS] is a real token too, where key_mask is True.",
+        ),
+        Mistake(
+            "last-left-out",
+            "key_mask -> (key_mask & (np.arange(key_mask.shape[1]) < key_mask.sum(axis=1)[:, None] - 1))",
+            "the last real token of each text is left out: all that key_mask marks count.",
+            also=("key_mask -> (key_mask & (np.arange(key_mask.shape[1]) < key_mask.shape[1] - 1))",),
+        ),
+        Mistake(
+            "first-not-summed",
+            "real.sum(axis=1) -> real[:, 1:].sum(axis=1)",
+            "the first token is missing from the sum, though it is counted: sum all real ones.",
+        ),
+        Mistake(
+            "last-not-summed",
+            "real.sum(axis=1) -> (real.sum(axis=1) - vectors[np.arange(len(vectors)), key_mask.sum(axis=1) - 1])",
+            "the last real token is missing from the sum, though it is counted: sum all real ones.",
+            also=("real.sum(axis=1) -> real[:, :-1].sum(axis=1)",),
+        ),
+        Mistake(
+            "one-count-for-all",
+            "counts[:, None] -> counts.max()",
+            "all texts are divided by one count: each has its own number of real tokens.",
+            also=(
+                "counts[:, None] -> counts.mean()",
+                "counts[:, None] -> counts[0]",
+                "counts[:, None] -> counts.min()",
+            ),
+        ),
+        Mistake(
+            "nan-for-padding",
+            "vectors * key_mask[..., None] -> np.where(key_mask[..., None], vectors, np.nan)",
+            "padding is NaN, and a sum or mean over it is NaN too: fill with 0, or leave it out with np.nanmean.",
+        ),
+        Mistake(
+            "infinite-padding",
+            "vectors * key_mask[..., None] -> np.where(key_mask[..., None], vectors, -np.inf)",
+            "padding is filled with -inf, as before a softmax, and the sum is -inf: fill with 0.",
+            also=("vectors * key_mask[..., None] -> np.where(key_mask[..., None], vectors, -1e9)",),
+        ),
+        Mistake(
+            "axis-misplaced",
+            "key_mask[..., None] -> key_mask[:, None]",
+            "the mask's new axis stands before the tokens, (b, 1, i): it belongs after them, key_mask[..., None], "
+            "(b, i, 1).",
+            also=("key_mask[..., None] -> key_mask[None]",),
         ),
     ),
 )

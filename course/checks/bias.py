@@ -35,7 +35,7 @@ def _groups(label: str, seed: int, n_x: int, n_y: int, above: float) -> Trial:
     """x about `above` over y, and shuffles, some of which keep the groups: exactly as far apart as observed."""
     rng = np.random.default_rng(seed)
     orders = np.array([rng.permutation(n_x + n_y) for _ in range(N_DRAWS)])
-    for n in range(0, N_DRAWS, 24):
+    for n in range(5, N_DRAWS, 24):
         orders[n] = np.r_[rng.permutation(n_x), n_x + rng.permutation(n_y)]
     return Trial(label, {"x": numbers(seed, n_x) + above, "y": numbers(seed + 1, n_y), "orders": orders})
 
@@ -53,6 +53,10 @@ def _t_test(x: Array, y: Array, orders: Array) -> float:
 
 def _t_test_two_sided(x: Array, y: Array, orders: Array) -> float:
     return float(stats.ttest_ind(x, y).pvalue)
+
+
+def _rank_test(x: Array, y: Array, orders: Array) -> float:
+    return float(stats.mannwhitneyu(x, y, alternative="greater").pvalue)
 
 
 _P = "(reached + 1) / (len(orders) + 1)"
@@ -133,7 +137,12 @@ p_value = Exercise(
             "one-minus-p",
             f"{_P} -> 1 - {_P}",
             "this is 1 - p: p is the share of groupings at least as far apart as the real one.",
-            also=(f"{_P} -> 1 - reached / len(orders)",),
+        ),
+        Mistake(
+            "one-minus-share",
+            f"{_P} -> 1 - reached / len(orders)",
+            "this is 1 - count / s: p is the share that reaches the real difference, with 1 added to the count and "
+            "to s.",
         ),
         Mistake(
             "split-at-n-y",
@@ -275,6 +284,22 @@ p_value = Exercise(
             _t_test,
             "this is the p of a t-test, which trusts a normal distribution: count shuffles.",
             also=(_t_test_two_sided,),
+        ),
+        Mistake(
+            "normal",
+            f"{_P} -> 1 - stats.norm.cdf(real, differences.mean(), differences.std())",
+            "this is the p of a normal curve laid over the shuffles: count how many reach the real difference.",
+            also=(f"{_P} -> 1 - stats.norm.cdf(real, differences.mean(), differences.std(ddof=1))",),
+        ),
+        Mistake(
+            "first-shuffle-for-real",
+            "x.mean() - y.mean() -> differences[0]",
+            "the first shuffle is taken for the real groups: their difference is x.mean() - y.mean().",
+        ),
+        Mistake(
+            "rank-test",
+            _rank_test,
+            "this is the p of a rank test: count shuffles by their difference of means.",
         ),
     ),
 )
@@ -426,7 +451,10 @@ interval = Exercise(
             "spread-over-everything",
             f"{_SPREAD} -> np.concatenate([drawn_x, drawn_y], axis=1).std(ddof=1)",
             "one deviation is taken over all draws: each draw has its own, axis=1.",
-            also=(f"{_SPREAD} -> np.concatenate([drawn_x, drawn_y], axis=1).std()",),
+            also=(
+                f"{_SPREAD} -> np.concatenate([drawn_x, drawn_y], axis=1).std()",
+                f"{_SPREAD} -> {_SPREAD}.mean()",
+            ),
         ),
         Mistake(
             "spread-of-draws",
@@ -539,6 +567,20 @@ interval = Exercise(
                 "drawn_y.mean(axis=1) -> np.median(drawn_y, axis=1)",
             ),
             "the groups are compared by their medians: the effect size compares means.",
+        ),
+        Mistake(
+            "quantiles-apart",
+            f"{_QUANTILES} -> np.quantile(differences, [0.025, 0.975]) / np.quantile(spread, [0.025, 0.975])",
+            "differences and deviations are reduced to quantiles apart: divide within each draw, then take quantiles.",
+            also=(
+                f"{_QUANTILES} -> np.quantile(differences, [0.025, 0.975]) / spread.mean()",
+                f"{_QUANTILES} -> np.quantile(differences, [0.025, 0.975]) / np.median(spread)",
+            ),
+        ),
+        Mistake(
+            "centred",
+            f"{_QUANTILES} -> np.quantile(d - d.mean(), [0.025, 0.975])",
+            "the mean of the draws is subtracted: return the quantiles of d itself.",
         ),
     ),
 )
@@ -692,6 +734,16 @@ holm = Exercise(
             "sidak",
             f"{_ORDERED} -> 1 - (1 - p[order]) ** factors",
             "this is Šidák's form, 1 - (1 - p)^k, which trusts independent tests: Holm multiplies, k · p.",
+        ),
+        Mistake(
+            "not-multiplied",
+            f"{_ORDERED} -> p[order]",
+            "nothing is multiplied: the smallest p by n, the next by n - 1, the last by 1.",
+        ),
+        Mistake(
+            "stops",
+            "np.minimum(stepped, 1.0) -> np.where(stepped > 0.05, 1.0, np.minimum(stepped, 1.0))",
+            "what is not below 0.05 becomes 1: return the corrected values, whatever the level.",
         ),
     ),
 )

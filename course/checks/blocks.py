@@ -27,6 +27,18 @@ def gelu_tanh(x: Array) -> Array:
     return 0.5 * x * (1.0 + np.tanh(np.sqrt(2.0 / np.pi) * (x + 0.044715 * x**3)))
 
 
+def normed(x: Array) -> Array:
+    return (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5)
+
+
+def linear(x: Array, weight: Array) -> Array:
+    """What torch.nn.functional.linear says of a matrix that is not stored as nn.Linear stores it."""
+    rows, width = x[..., 0].size, x.shape[-1]
+    raise RuntimeError(
+        f"mat1 and mat2 shapes cannot be multiplied ({rows}x{width} and {weight.shape[1]}x{len(weight)})"
+    )
+
+
 def softmax(x: Array) -> Array:
     weights = np.exp(x - x.max(-1, keepdims=True))
     return weights / weights.sum(-1, keepdims=True)
@@ -161,6 +173,53 @@ feed_forward = Exercise(
             "the tokens are averaged: the net takes each token by itself.",
             also=("x @ w_up -> x.mean(1, keepdims=True) @ w_up",),
         ),
+        Mistake(
+            "layer-norm",
+            "return out -> return normed(out)",
+            "a layer norm is taken too, of x or of the result: it stands around the net, and the net alone is asked "
+            "for.",
+            also=("x @ w_up -> normed(x) @ w_up",),
+        ),
+        Mistake(
+            "residual-and-norm",
+            "return out -> return normed(x + out)",
+            "residual connection and layer norm are there too: they stand around the net, and the net alone is asked "
+            "for.",
+            also=(("x @ w_up -> normed(x) @ w_up", "return out -> return x + out"),),
+        ),
+        Mistake(
+            "first-sequence",
+            "return out -> return out[0]",
+            "an index or a sum drops an axis of the result: return all sequences and all tokens, (b, i, m).",
+            also=tuple(
+                f"return out -> return {part}"
+                for part in (
+                    "out[-1]",
+                    "out[:, 0]",
+                    "out[:, -1]",
+                    "out.mean(0)",
+                    "out.mean(1)",
+                    "out.sum(1)",
+                    "out.sum(-1)",
+                )
+            ),
+        ),
+        Mistake(
+            "biases-exchanged",
+            ("+ b_up -> + b_down", "+ b_down -> + b_up"),
+            "the biases are exchanged: b_up (f,) is added after w_up, b_down (m,) after w_down.",
+        ),
+        Mistake(
+            "maps-exchanged",
+            ("x @ w_up -> x @ w_down", "hidden @ w_down -> hidden @ w_up"),
+            "w_down comes first: x is (b, i, m), and w_up (m, f) takes it up, then w_down (f, m) down.",
+        ),
+        Mistake(
+            "functional-linear",
+            "x @ w_up -> linear(x, w_up)",
+            "F.linear transposes its matrix, for nn.Linear stores (out, in): here w_up is (m, f), so write x @ w_up, "
+            "or F.linear(x, w_up.T).",
+        ),
     ),
 )
 
@@ -272,11 +331,15 @@ norm_gradient = Exercise(
             "grad-along",
             "(inner * normed) -> (grad * normed)",
             "the gain is missing in the part along the normalised x: it is the mean of grad·gain·normed.",
+            also=(
+                "(inner * normed).mean(axis=-1, keepdims=True) -> gain * (grad * normed).mean(axis=-1, keepdims=True)",
+            ),
         ),
         Mistake(
             "grad-level",
             "inner.mean -> grad.mean",
             "the gain is missing in the mean: subtract the mean of grad·gain.",
+            also=("inner.mean(axis=-1, keepdims=True) -> gain * grad.mean(axis=-1, keepdims=True)",),
         ),
         Mistake(
             "sums",
@@ -319,7 +382,11 @@ norm_gradient = Exercise(
             "keepdims-missing",
             "x.mean(axis=-1, keepdims=True) -> x.mean(axis=-1)",
             "a mean over the last axis drops it, and (b, i) does not fit (b, i, m): keepdims=True keeps it.",
-            also=("inner.mean(axis=-1, keepdims=True) -> inner.mean(axis=-1)",),
+            also=(
+                "inner.mean(axis=-1, keepdims=True) -> inner.mean(axis=-1)",
+                "(inner * normed).mean(axis=-1, keepdims=True) -> (inner * normed).mean(axis=-1)",
+                "(deviation**2).mean(axis=-1, keepdims=True) -> (deviation**2).mean(axis=-1)",
+            ),
         ),
         Mistake(
             "not-centred",
@@ -367,6 +434,44 @@ norm_gradient = Exercise(
             also=(f"{_OUT} -> (grad * normed).sum(axis=(0, 1))",),
         ),
         Mistake("grad-unchanged", f"{_OUT} -> grad", "this is grad itself: the norm changes it on its way back."),
+        Mistake(
+            "own-eps",
+            "variance + eps -> variance + 1e-5",
+            "eps is a number of your own, or layer_norm's default of 1e-5: use the one that you are given.",
+            also=tuple(f"variance + eps -> variance + {eps}" for eps in ("1e-6", "1e-8", "1e-12", "eps**2")),
+        ),
+        Mistake(
+            "along-without-normed",
+            "- normed * along -> - along",
+            "the mean of e · x̂ is subtracted as it is: multiply it by x̂ first, channel by channel.",
+        ),
+        Mistake(
+            "other-power",
+            "- normed * along -> - normed * along / size",
+            "the part along the normalised x has another power of √(σ² + ε): it is x̂ times the mean of e · x̂, and "
+            "all is divided by √(σ² + ε) once.",
+            also=(
+                "- normed * along -> - normed * along / size**2",
+                "- normed * along -> - normed * along * size",
+                "- normed * along -> - normed * along * size**2",
+                "(inner - level - normed * along) / size -> inner / size - level - normed * along",
+            ),
+        ),
+        Mistake(
+            "no-eps-at-the-end",
+            "along) / size -> along) / np.sqrt(variance)",
+            "eps is missing where you divide at the end: divide by √(σ² + ε) there too.",
+        ),
+        Mistake(
+            "mean-left-in",
+            "normed = deviation / size -> normed = x / size",
+            "the normalised x still holds its mean: subtract it before you divide.",
+        ),
+        Mistake(
+            "gain-twice",
+            "along) / size -> along) / size * gain",
+            "the gain multiplies twice, grad at first and the result at last: once, e = grad·gain.",
+        ),
     ),
 )
 
@@ -405,8 +510,8 @@ way_back = Exercise(
         Mistake(
             "no-path-around",
             f"{_SUM} -> around[-1] @",
-            "in added, the gradient goes through the sublayers alone: around each leads the identity, so add the "
-            "gradient itself.",
+            "added is the same as plain: around each sublayer the gradient comes down as it is, so add it. Or do "
+            "both share one array, a = b = …?",
         ),
         Mistake(
             "not-transposed",
@@ -479,7 +584,8 @@ way_back = Exercise(
         Mistake(
             "path-around-in-plain",
             "through.append(through[-1] @ -> through.append(through[-1] + through[-1] @",
-            "plain has the path around too: without residual connections all goes through the sublayers.",
+            "plain is the same as added: without residual connections all goes through the sublayers. Or do both "
+            "share one array, a = b = …?",
         ),
         Mistake(
             "added-from-plain",
@@ -500,6 +606,39 @@ way_back = Exercise(
             "added-alone",
             "return added, plain -> return added",
             "you return the one alone: return both, with residual connections and without.",
+        ),
+        Mistake(
+            "row-0-never-written",
+            "return added, plain -> added[0] = plain[0] = 0.0; return added, plain",
+            "row 0 is 0 in both: it was never written. Does the loop stop one sublayer early? range(n - 1, -1, -1) "
+            "reaches 0.",
+        ),
+        Mistake(
+            "written-too-early",
+            (
+                "np.array(around[::-1]) -> np.array([*around[-2::-1], top])",
+                "np.array(through[::-1]) -> np.array([*through[-2::-1], top])",
+            ),
+            "each row is written before the gradient goes through its sublayer, so top comes twice and the input of "
+            "the first is missing: write it after.",
+        ),
+        Mistake(
+            "bottom-and-top-alone",
+            (
+                "np.array(around[::-1]) -> np.array([around[-1], top])",
+                "np.array(through[::-1]) -> np.array([through[-1], top])",
+            ),
+            "only the bottom and the top have a row: return the gradient at the input of each sublayer, then top.",
+        ),
+        Mistake(
+            "as-one-array",
+            "return added, plain -> return np.array([added, plain])",
+            "both come as one array, (2, n + 1, m): return the two, added, plain.",
+        ),
+        Mistake(
+            "top-everywhere",
+            "return added, plain -> added[:] = plain[:] = top; return added, plain",
+            "every row is top: the gradient changes at each sublayer, so carry on with what the last step gave.",
         ),
     ),
 )

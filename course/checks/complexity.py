@@ -167,7 +167,10 @@ merge = Exercise(
             "p @ v -> p / p.sum(axis=1, keepdims=True) @ v",
             "the tile's weights are divided by their own sum: only the sum over all tiles is right, "
             "and it is known after the last.",
-            also=("p = np.exp(scores - new) -> p = np.exp(scores - new); p = p / p.sum(axis=1, keepdims=True)",),
+            also=(
+                "p = np.exp(scores - new) -> p = np.exp(scores - new); p = p / p.sum(axis=1, keepdims=True)",
+                f"p = np.exp(scores - new) -> p = np.exp(scores - {_TILE_MAX}); p = p / p.sum(axis=1, keepdims=True)",
+            ),
         ),
         Mistake(
             "tile-alone",
@@ -220,11 +223,11 @@ merge = Exercise(
         ),
         Mistake(
             "order",
-            f"{_STATE} -> return weighted, total, new",
+            f"{_STATE} -> return new, weighted, total",
             "the three come in another order than asked for: return largest, total, weighted.",
             also=(
                 f"{_STATE} -> return total, weighted, new",
-                f"{_STATE} -> return new, weighted, total",
+                f"{_STATE} -> return weighted, total, new",
                 f"{_STATE} -> return total, new, weighted",
             ),
         ),
@@ -233,6 +236,36 @@ merge = Exercise(
             f"{_STATE} -> return weighted",
             "the next tile needs the whole state: return largest, total, weighted.",
             also=(f"{_STATE} -> return total, weighted", f"{_STATE} -> return weighted / total"),
+        ),
+        Mistake(
+            "axis-lost",
+            f"{_STATE} -> return new[:, 0], total[:, 0], weighted",
+            "largest and total have lost their axis of length 1: they come in as (i, 1), and leave so.",
+            also=(
+                f"{_STATE} -> return new, total[:, 0], weighted",
+                f"{_STATE} -> return new[:, 0], total, weighted",
+            ),
+        ),
+        Mistake(
+            "two-shifts",
+            f"p @ v -> np.exp(scores - {_TILE_MAX}) @ v",
+            "total and weighted are shifted by different largest scores: both by the new one.",
+            also=(f"{_SUM} -> np.exp(scores - {_TILE_MAX}).sum(axis=1, keepdims=True)",),
+        ),
+        Mistake(
+            "values-averaged",
+            "p @ v -> p @ v / p.shape[1]",
+            "the tile's values are averaged: add them up, each times its exponential.",
+        ),
+        Mistake(
+            "values-not-weighted",
+            "p @ v -> v.sum(axis=0)",
+            "the tile's values are added up as they are: each counts by its exponential, p @ v.",
+        ),
+        Mistake(
+            "corrected-by-total",
+            f"{_WEIGHTED} -> weighted * total / (total - {_SUM})",
+            "weighted is corrected by the totals: the factor is exp(old largest - new largest).",
         ),
     ),
 )
@@ -253,10 +286,37 @@ def _cost(n_queries: int, n_keys: int, d_model: int, n_heads: int, item_bytes: i
 
 
 def _shares(inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> str:
-    """Which part takes how much here."""
-    m, i, j = inputs["d_model"], inputs["n_queries"], inputs["n_keys"]
-    if np.isclose(outputs["operations"], _cost(**inputs)[0]):
-        return ""
+    """By what the answer is off here, where that is one of the usual counts; else which part takes how much."""
+    m, i, j, h, size = (inputs[name] for name in ("d_model", "n_queries", "n_keys", "n_heads", "item_bytes"))
+    more = outputs["operations"] - _cost(**inputs)[0]
+    if np.isclose(more, 0):
+        pairs = {
+            "n_queries · n_keys": i * j,
+            "n_queries²": i * i,
+            "n_keys²": j * j,
+            "(n_queries + n_keys)²": (i + j) ** 2,
+        }
+        each = {"1": 1, "item_bytes": size, "n_heads": h, "n_heads · item_bytes": h * size, "d_model": m}
+        got = float(outputs["weight_bytes"])
+        found = (f"{p} · {e}" for p, x in pairs.items() for e, y in each.items() if np.isclose(got, x * y))
+        return next((f"It is {said}: n_heads · n_queries · n_keys · item_bytes is asked for." for said in found), "")
+    terms = {
+        "n_queries · d_model²": i * m * m,
+        "n_keys · d_model²": j * m * m,
+        "n_queries · n_keys · d_model": i * j * m,
+        "n_heads · n_queries · n_keys": h * i * j,
+        "n_queries · n_keys": i * j,
+        "n_queries² · d_model": i * i * m,
+        "n_keys² · d_model": j * j * m,
+        "n_queries · d_model": i * m,
+        "n_keys · d_model": j * m,
+    }
+    for said, size_of_term in terms.items():
+        many = round(float(more) / size_of_term)
+        if 0 < abs(many) <= 24 and np.isclose(more, many * size_of_term, 1e-9):
+            return (
+                f"That is {abs(many)} · {said} too {'many' if many > 0 else 'few'}: go through the products one by one."
+            )
     return (
         f"One map of the queries takes {2 * i * m * m:,} operations, one of the keys {2 * j * m * m:,}, "
         f"the scores of all heads {2 * i * j * m:,}."
@@ -432,7 +492,8 @@ cost = Exercise(
         Mistake(
             "softmax-too",
             f"{_AVERAGE} -> {_AVERAGE} + 5 * n_heads * n_queries * n_keys",
-            "the softmax is counted too: only the products of matrices are asked for.",
+            "the softmax, the scale or the like is counted too: only the products of matrices are asked for.",
+            also=tuple(f"{_AVERAGE} -> {_AVERAGE} + {n} * n_heads * n_queries * n_keys" for n in (1, 2, 3, 4, 6)),
         ),
         Mistake(
             "bytes-of-one-head",
@@ -442,7 +503,8 @@ cost = Exercise(
         Mistake(
             "items",
             f"{_BYTES} -> n_weights",
-            "this is the number of weights: multiply by the bytes of each, item_bytes.",
+            "this is the number of weights, or that divided: multiply it by the bytes of each, item_bytes.",
+            also=(f"{_BYTES} -> n_weights / item_bytes", f"{_BYTES} -> n_weights // item_bytes"),
         ),
         Mistake(
             "bits",
@@ -498,6 +560,36 @@ cost = Exercise(
             f"{_RESULT} -> return 1.0 * operations",
             "two numbers are asked for: operations, then the bytes of the weights.",
             also=(f"{_RESULT} -> return 1.0 * n_bytes",),
+        ),
+        Mistake(
+            "queries-among-the-keys",
+            (
+                f"{_SCORES} -> scores = 2 * n_queries * (n_queries + n_keys) * d_model",
+                f"{_AVERAGE} -> average = 2 * n_queries * (n_queries + n_keys) * d_model",
+            ),
+            "the queries are counted among the keys: in cross-attention each query looks at the n_keys others alone.",
+            also=(
+                f"{_COUNT} -> n_heads * n_queries * (n_queries + n_keys)",
+                (
+                    f"{_SCORES} -> scores = 2 * n_queries * (n_queries + n_keys) * d_model",
+                    f"{_AVERAGE} -> average = 2 * n_queries * (n_queries + n_keys) * d_model",
+                    f"{_COUNT} -> n_heads * n_queries * (n_queries + n_keys)",
+                ),
+            ),
+        ),
+        Mistake(
+            "biases-too",
+            f"{_AVERAGE} -> {_AVERAGE} + 2 * (n_queries + n_keys) * d_model",
+            "biases are counted, an addition for each entry: the maps have none.",
+        ),
+        Mistake(
+            "additions-one-fewer",
+            (
+                f"{_QUERIES} -> 2 * n_queries * d_model * (2 * d_model - 1)",
+                f"{_KEYS} -> 2 * n_keys * d_model * (2 * d_model - 1)",
+            ),
+            "an addition less than multiplications is counted for each entry: count 2abc, as the table of the chapter "
+            "does.",
         ),
     ),
     remark=_shares,
@@ -567,11 +659,17 @@ exponent = Exercise(
             "no-logarithms",
             ("np.log(lengths[1:]) -> lengths[1:]", "np.log(steps) -> steps"),
             "no logarithms are taken: a power is a straight line where both axes are logarithmic.",
+            also=(
+                ("np.log(lengths[1:]) -> lengths[:-1]", "np.log(steps) -> steps"),
+                ("np.log(lengths[1:]) -> np.diff(lengths)", "np.log(steps) -> steps"),
+                ("np.log(lengths[1:]) -> lengths", "np.log(steps) -> seconds"),
+            ),
         ),
         Mistake(
             "lengths-without-log",
             "np.log(lengths[1:]) -> lengths[1:]",
             "the lengths lack their logarithm: a power is a straight line where both axes are logarithmic.",
+            also=("np.log(lengths[1:]) -> lengths[:-1]", "np.log(lengths[1:]) -> np.diff(lengths)"),
         ),
         Mistake(
             "seconds-without-log",
@@ -632,11 +730,14 @@ exponent = Exercise(
             "always-doubled",
             f"{_FIT} -> np.diff(y).mean() / np.log(2)",
             "the lengths are taken to double: they grow by any factor. The logarithm of the lengths has to be x.",
-            also=(
-                f"{_FIT} -> _polyfit(np.arange(len(y)), y, 1)[0] / np.log(2)",
-                f"{_FIT} -> (y[-1] - y[-2]) / np.log(2)",
-                f"{_FIT} -> (y[1] - y[0]) / np.log(2)",
-            ),
+            also=(f"{_FIT} -> _polyfit(np.arange(len(y)), y, 1)[0] / np.log(2)",),
+        ),
+        Mistake(
+            "two-steps-doubled",
+            f"{_FIT} -> (y[-1] - y[-2]) / np.log(2)",
+            "two steps alone decide, and the lengths are taken to double: fit a line through all, with the logarithm "
+            "of the lengths as x.",
+            also=(f"{_FIT} -> (y[1] - y[0]) / np.log(2)", f"{_FIT} -> (y[-1] - y[0]) / np.log(2)"),
         ),
         Mistake(
             "index-for-length",
@@ -651,7 +752,9 @@ exponent = Exercise(
         Mistake(
             "correlation",
             f"{_FIT} -> np.corrcoef(x, y)[0, 1]",
-            "this is the correlation, which says how straight the points lie: the slope of the line is asked for.",
+            "this is the correlation, or its square, which says how straight the points lie: the slope of the line is "
+            "asked for.",
+            also=(f"{_FIT} -> np.corrcoef(x, y)[0, 1] ** 2",),
         ),
         Mistake(
             "steps-left-out",
@@ -704,6 +807,20 @@ exponent = Exercise(
             (f"{_STEPS} -> np.gradient(seconds)", "lengths[1:] -> lengths"),
             "np.gradient averages two steps: np.diff gives each.",
             also=((f"{_STEPS} -> np.gradient(seconds, lengths)", "lengths[1:] -> lengths"),),
+        ),
+        Mistake(
+            "derivative-and-line",
+            (f"{_STEPS} -> np.diff(seconds) / np.diff(lengths)", f"{_FIT} -> _polyfit(x, y, 1)"),
+            "the steps are divided by those of the lengths, which takes 1 from the exponent, and the whole line is "
+            "returned: fit np.diff(seconds), take [0].",
+            also=tuple(
+                (
+                    f"{_STEPS} -> np.diff(seconds) / np.diff(lengths)",
+                    f"lengths[1:] -> {x}",
+                    f"{_FIT} -> _polyfit(x, y, 1)",
+                )
+                for x in ("lengths[:-1]", "np.diff(lengths)")
+            ),
         ),
     ),
 )

@@ -140,6 +140,29 @@ next_token_loss = Exercise(
             "the last position has a loss of 0: it has no target, so leave it out, (b, i - 1).",
             also=(f"{_LAST} -> return np.concatenate([np.zeros((len(losses), 1)), losses], axis=1)",),
         ),
+        Mistake(
+            "perplexity",
+            f"{_LAST} -> return np.exp(losses)",
+            "these are e to the power of the losses, as for a perplexity: return the losses.",
+            also=(f"{_LAST} -> return np.exp(losses.mean())",),
+        ),
+        Mistake(
+            "added-up-so-far",
+            f"{_LAST} -> return losses.cumsum(axis=1)",
+            "the losses are added up along the text: return that of each position.",
+        ),
+        Mistake(
+            "over-texts",
+            f"{_LAST} -> return losses.mean(axis=0)",
+            "the losses are averaged or added up over the texts: return one for each text and position, (b, i - 1).",
+            also=(f"{_LAST} -> return losses.sum(axis=0)", f"{_LAST} -> return losses[0]"),
+        ),
+        Mistake(
+            "first-left-out",
+            f"{_LAST} -> return losses[:, 1:]",
+            "one position is missing: all but the last have a target, (b, i - 1).",
+            also=(f"{_LAST} -> return losses[:, :-1]",),
+        ),
     ),
 )
 
@@ -166,9 +189,14 @@ def _rows(seed: int, batch: int, vocab_size: int) -> Array:
 
 
 def _counted(inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> str:
-    kept = (np.asarray(outputs["shares"]) > 0).sum(axis=-1)
-    wanted = (_top_p(inputs["p"], inputs["threshold"]) > 0).sum(axis=-1)
-    return f"Kept are {kept.tolist()} tokens of the rows, expected {wanted.tolist()}."
+    """Whether the right tokens are kept, and how many."""
+    kept, wanted = (x > 0 for x in (np.asarray(outputs["shares"]), _top_p(inputs["p"], inputs["threshold"])))
+    if np.array_equal(kept, wanted):
+        return "The right tokens are kept, with wrong shares: divide what p has of them by its sum in each row."
+    n_kept, n_wanted = kept.sum(axis=-1).tolist(), wanted.sum(axis=-1).tolist()
+    if n_kept == n_wanted:
+        return "As many are kept as there should be, but others: the likeliest, each in its own place."
+    return f"Kept are {n_kept} tokens of the rows, expected {n_wanted}."
 
 
 _SCATTER = "np.put_along_axis(nucleus, order, np.where(kept, ordered, 0.0), axis=-1)"
@@ -229,6 +257,7 @@ top_p = Exercise(
             "taken-back",
             f"{_SCATTER} -> nucleus = np.take_along_axis(np.where(kept, ordered, 0.0), order, axis=-1)",
             "take_along_axis with the same order sorts once more: to bring back, take with np.argsort(order), or put.",
+            also=(f"{_SCATTER} -> nucleus = np.where(np.take_along_axis(kept, order, axis=-1), p, 0.0)",),
         ),
         Mistake(
             "first-order-for-all",
@@ -270,6 +299,11 @@ top_p = Exercise(
             "not-renormalised",
             f"{_SHARES} -> nucleus",
             "the kept probabilities do not sum to 1: divide by their sum.",
+        ),
+        Mistake(
+            "likeliest-alone",
+            "before < threshold -> before == 0",
+            "only the likeliest token of each row is kept: keep them until together they have the threshold.",
         ),
         Mistake(
             "single-tokens",
@@ -329,6 +363,54 @@ top_p = Exercise(
             "before < threshold -> np.indices(p.shape)[1] < (before < threshold)[0].sum()",
             "as many tokens are kept in each row as in the first: each row has its own nucleus.",
             also=("before < threshold -> np.indices(p.shape)[1] < (before < threshold).sum(-1).max()",),
+        ),
+        Mistake(
+            "divided-by-threshold",
+            f"{_SHARES} -> nucleus / threshold",
+            "the kept probabilities are divided by the threshold, and they may have more than that together: divide by "
+            "their sum.",
+        ),
+        Mistake(
+            "divided-by-largest",
+            f"{_SHARES} -> nucleus / nucleus.max(axis=-1, keepdims=True)",
+            "the kept probabilities are divided by the largest of them, or by their length: divide by their sum.",
+            also=(f"{_SHARES} -> nucleus / np.linalg.norm(nucleus, axis=-1, keepdims=True)",),
+        ),
+        Mistake(
+            "rest-shared-out",
+            f"{_SHARES} -> nucleus + (nucleus > 0) * (1 - nucleus.sum(-1, keepdims=True)) "
+            "/ (nucleus > 0).sum(-1, keepdims=True)",
+            "what was cut is shared out evenly, or given to one token: divide by the sum, so that all keep their "
+            "proportions.",
+            also=(
+                f"{_SHARES} -> nucleus + (nucleus == nucleus.max(-1, keepdims=True)) "
+                "* (1 - nucleus.sum(-1, keepdims=True))",
+            ),
+        ),
+        Mistake(
+            "sum-runs-on",
+            "ordered.cumsum(axis=-1) -> ordered.cumsum().reshape(ordered.shape)",
+            "the sum runs on from one row to the next: each row begins anew, cumsum(axis=-1).",
+        ),
+        Mistake(
+            "summed-over-batch",
+            "ordered.cumsum(axis=-1) -> ordered.cumsum(axis=0)",
+            "the sum runs over the batch: it runs along each row, cumsum(axis=-1).",
+        ),
+        Mistake(
+            "share-of-the-tokens",
+            "before < threshold -> np.indices(p.shape)[1] < round(threshold * p.shape[-1])",
+            "a share of the tokens is kept, the same number in each row: it is their probability together that counts.",
+            also=(
+                "before < threshold -> np.indices(p.shape)[1] < int(threshold * p.shape[-1])",
+                "before < threshold -> np.indices(p.shape)[1] < np.ceil(threshold * p.shape[-1])",
+            ),
+        ),
+        Mistake(
+            "cut-to-minus-infinity",
+            "np.where(kept, ordered, 0.0) -> np.where(kept, ordered, -np.inf)",
+            "what is cut becomes -inf, which is for scores before a softmax: these are probabilities, so it becomes 0.",
+            also=("np.where(kept, ordered, 0.0) -> np.where(kept, ordered, np.nan)",),
         ),
     ),
     remark=_counted,
@@ -463,6 +545,30 @@ cached_attention = Exercise(
             "weights-alone",
             "return out -> return weights",
             "these are the weights: return out, weights times the values.",
+        ),
+        Mistake(
+            "cached-and-itself-alone",
+            f"{_TRI} -> np.hstack([np.ones((n_queries, n_keys - n_queries)), np.eye(n_queries)]).astype(bool)",
+            "a new token sees what is cached and itself alone: it also sees the new ones before it.",
+        ),
+        Mistake(
+            "rows-of-the-cached",
+            "q @ k.T -> np.concatenate([cached_k, q]) @ k.T",
+            "there are rows for the cached tokens too: only the new ones ask, (i, d), and their rows come last.",
+            also=("q @ k.T -> k @ k.T", "q @ k.T -> np.concatenate([np.zeros_like(cached_k), q]) @ k.T"),
+        ),
+        Mistake(
+            "mask-of-the-new",
+            f"{_TRI} -> np.tri(n_queries, dtype=bool)",
+            "the mask is (i, i), made for the new tokens alone: the scores are (i, p + i), np.tri(i, p + i, p).",
+            also=(f"scores = {_FILL} -> scores[~np.tri(n_queries, dtype=bool)] = -np.inf",),
+        ),
+        Mistake(
+            "mask-of-all",
+            f"{_TRI} -> np.tri(n_keys, dtype=bool)",
+            "the mask has a row for each key, (p + i, p + i): the scores have one for each new token, so take its last "
+            "i rows.",
+            also=(f"scores = {_FILL} -> scores[~np.tri(n_keys, dtype=bool)] = -np.inf",),
         ),
     ),
 )

@@ -268,6 +268,46 @@ times = Exercise(
             "these times are next to nothing: read device.clock(); time.perf_counter() knows nothing of a simulated "
             "device.",
         ),
+        Mistake(
+            "unknown-method",
+            f"{_WARM_UP} -> device.sync()",
+            "the device has three methods: run() queues a call, synchronize() waits until it is done, clock() reads "
+            "the time.",
+            also=(
+                *(
+                    f"{_WARM_UP} -> device.{name}()"
+                    for name in (
+                        "wait",
+                        "time",
+                        "now",
+                        "start",
+                        "launch",
+                        "call",
+                        "warm_up",
+                        "warmup",
+                        "elapsed",
+                        "stop",
+                    )
+                ),
+                f"{_WARM_UP} -> device()",
+            ),
+        ),
+        Mistake(
+            "longest-left-out",
+            "seconds = np.array(times) -> times.remove(max(times)); seconds = np.array(times)",
+            "the longest or the shortest call is left out: all rounds are returned, and the median bears a disturbed "
+            "one.",
+            also=(
+                "seconds = np.array(times) -> times.remove(min(times)); seconds = np.array(times)",
+                "seconds = np.array(times) -> seconds = np.array(sorted(times)[1:-1])",
+            ),
+        ),
+        Mistake(
+            "first-time-left-out",
+            "seconds = np.array(times) -> seconds = np.array(times[1:])",
+            "the first timed call is left out too: the call of warm-up before the loop is enough.",
+            also=(f"{_MEDIAN} -> np.median(seconds[1:])",),
+        ),
     ),
     remark=_is_real_time,
 )
@@ -463,6 +503,31 @@ least_seconds = Exercise(
         Mistake("order", "return seconds, rate -> return rate, seconds", "you return the rate first: seconds, rate."),
         Mistake(
             "seconds-alone", "return seconds, rate -> return seconds", "the rate is missing: return seconds, rate."
+        ),
+        Mistake(
+            "idle-parts-left-out",
+            f"{_RATE} -> flops.sum() / seconds[flops > 0].sum()",
+            "the seconds of parts without operations are left out of the rate: the whole waits for them too, so all "
+            "seconds count.",
+        ),
+        Mistake(
+            "no-seconds-without-operations",
+            f"{_MAXIMUM} -> np.where(flops > 0, {_MAXIMUM}, 0.0)",
+            "a part without operations gets 0 seconds: it waits for the bytes it moves.",
+        ),
+        Mistake(
+            "rate-of-one-part",
+            f"{_RATE} -> np.min(flops / seconds)",
+            "the rate is that of one part: all operations over all seconds are asked for.",
+            also=tuple(
+                f"{_RATE} -> {rate}"
+                for rate in ("np.max(flops / seconds)", "np.median(flops / seconds)", "(flops / seconds)[-1]")
+            ),
+        ),
+        Mistake(
+            "all-work-counted",
+            f"{_RATE} -> (flops.sum() + n_bytes.sum()) / seconds.sum()",
+            "bytes are counted among the operations: the rate is operations over seconds.",
         ),
     ),
 )
@@ -690,6 +755,17 @@ ratio = Exercise(
                 f"{_THREE} -> return np.array([middle, low, high])",
                 f"{_THREE} -> return np.array([low, middle, high])",
             ),
+        ),
+        Mistake(
+            "harmonic-mean",
+            f"{_MIDDLE} -> 1 / np.mean(1 / ratios)",
+            "a mean of the ratios is returned: the median is asked for.",
+        ),
+        Mistake(
+            "one-quartile-twice",
+            f"{_QUARTILES} -> np.quantile(ratios, [0.25, 0.25])",
+            "both ends are one quartile: the lower is the quantile at 0.25, the upper that at 0.75.",
+            also=(f"{_QUARTILES} -> np.quantile(ratios, [0.75, 0.75])",),
         ),
     ),
 )

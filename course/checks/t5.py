@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -133,13 +134,34 @@ rms_norm = Exercise(
         Mistake(
             "no-eps",
             "mean + eps -> mean",
-            "eps is missing: it is added to the mean square, so that a token of zeros does not divide by 0.",
+            "eps is missing, or has become too small to count, as eps² has: add it to the mean square as it is.",
         ),
         Mistake(
             "own-eps",
             "eps -> 1e-6",
             "eps is a number of your own: use the one that you are given.",
             also=tuple(f"eps -> {eps}" for eps in ("1e-5", "1e-8", "1e-12", "eps**2")),
+        ),
+        Mistake(
+            "eps-as-a-floor",
+            "mean + eps -> np.maximum(mean, eps)",
+            "eps is taken as the least that is allowed: add it to the mean square, below the root.",
+        ),
+        Mistake(
+            "root-of-eps-alone",
+            "np.sqrt(mean + eps) -> np.sqrt(mean) + np.sqrt(eps)",
+            "two roots are added: take the root of the sum, mean square + eps.",
+        ),
+        Mistake(
+            "matrix-product",
+            "x / size * weight -> x / size @ weight",
+            "@ adds the channels up: each channel is multiplied by its own weight, *.",
+        ),
+        Mistake(
+            "root-alone",
+            "x / size * weight -> size",
+            "this is the root of the mean square, or its inverse: divide x by the root, and multiply by the weight.",
+            also=("x / size * weight -> 1 / size", "x / size * weight -> np.broadcast_to(size, x.shape)"),
         ),
     ),
 )
@@ -237,6 +259,10 @@ shift_right = Exercise(
             "by-two",
             "[start, kept] -> [start, start, kept[:, :-1]]",
             "the targets move by two: they move by one.",
+            also=(
+                "[start, kept] -> [start, targets[:, -1:], kept[:, :-1]]",
+                f"{_JOINED} -> inputs = np.roll(targets, 2, axis=1)",
+            ),
         ),
         Mistake(
             "start-everywhere",
@@ -248,12 +274,72 @@ shift_right = Exercise(
             "axis-missing",
             "(len(targets), 1) -> len(targets)",
             "the start tokens are (b,), and concatenate wants the axes of the targets: make them a column, (b, 1).",
-            also=("np.full((len(targets), 1), start_id) -> [start_id]",),
+            also=(
+                "np.full((len(targets), 1), start_id) -> [start_id]",
+                "np.full((len(targets), 1), start_id) -> start_id",
+            ),
         ),
         Mistake(
             "joined-below",
             "axis=1 -> axis=0",
             "the start tokens are joined along axis 0, the batch: join them along axis 1, the tokens.",
+        ),
+        Mistake(
+            "two-dropped",
+            "targets[:, :-1] -> targets[:, :-2]",
+            "one token too many is dropped: the last target alone goes, and the result is as long as the targets.",
+            also=("targets[:, :-1] -> targets[:, 1:-1]",),
+        ),
+        Mistake(
+            "last-text-dropped",
+            "targets[:, :-1] -> targets[:-1]",
+            "[:-1] drops the last text of the batch: the last token of each goes, targets[:, :-1].",
+        ),
+        Mistake(
+            "first-twice",
+            "np.full((len(targets), 1), start_id) -> targets[:, :1]",
+            "the first target comes twice: start_id comes first, then the targets.",
+        ),
+        Mistake(
+            "by-two-as-one-row",
+            f"{_JOINED} -> inputs = np.roll(targets, 2); inputs[:, 0] = start_id",
+            "the batch is moved by two places, as one long row: each sequence moves by one, along axis 1.",
+            also=(
+                f"{_JOINED} -> inputs = np.roll(targets, 2)",
+                f"{_JOINED} -> inputs = np.roll(targets, 2); inputs[0, 0] = start_id",
+            ),
+        ),
+        Mistake(
+            "left-as-one-row",
+            f"{_JOINED} -> inputs = np.roll(targets, -1); inputs[:, 0] = start_id",
+            "the targets are rolled to the left: they move to the right by one, each sequence along axis 1.",
+            also=(
+                f"{_JOINED} -> inputs = np.roll(targets, -1, axis=1); inputs[:, 0] = start_id",
+                f"{_JOINED} -> inputs = np.roll(targets, -1, axis=1)",
+                f"{_JOINED} -> inputs = np.roll(targets, -1)",
+            ),
+        ),
+        Mistake(
+            "flattened",
+            f"{_JOINED} -> inputs = np.append(start, kept)",
+            "this is one long row: np.append and np.insert flatten unless they get an axis. Join along axis 1.",
+            also=(
+                f"{_JOINED} -> inputs = np.append(start_id, targets)",
+                f"{_JOINED} -> inputs = np.append(start_id, targets)[:-1]",
+                f"{_JOINED} -> inputs = np.append(start_id, kept)",
+            ),
+        ),
+        Mistake(
+            "reversed",
+            "return inputs -> return inputs[:, ::-1]",
+            "the tokens come in reverse order: start_id first, then the targets as they stand.",
+            also=("return inputs -> return targets[:, ::-1]",),
+        ),
+        Mistake(
+            "one-start-for-all",
+            "(len(targets), 1) -> (1, 1)",
+            "the start tokens do not have a row for each text: make them a column, (b, 1).",
+            also=("(len(targets), 1) -> (1, len(targets))",),
         ),
     ),
 )
@@ -286,6 +372,38 @@ def open_ended(tokens: Array, taken: Array, starts: Array, sentinels: Array) -> 
     kept = taken & ~(last & taken[-1])
     n = int((starts & kept).sum())
     return np.append(in_target(tokens, kept, starts & kept, sentinels[:n]), sentinels[n])
+
+
+def _walk(
+    tokens: Array,
+    taken: Array,
+    sentinels: Array,
+    first: int = 0,
+    begins: bool = False,
+    both: bool = False,
+    only_first: bool = False,
+) -> tuple[Array, Array]:
+    """The spans token by token from `first` on.
+
+    Args:
+        begins: the first token looked at has none before it.
+        both: a sentinel on both sides of a span in the target.
+        only_first: later spans have no sentinel.
+    """
+    source: list[int] = []
+    target: list[int] = []
+    n = 0
+    for i in range(first, len(tokens)):
+        before = i > 0 and taken[i - 1] and not (begins and i == first)
+        if taken[i] and not before:
+            if n == 0 or not only_first:
+                source.append(sentinels[n])
+                target.append(sentinels[n])
+            n += 1
+        (target if taken[i] else source).append(tokens[i])
+        if both and taken[i] and i + 1 < len(tokens) and not taken[i + 1]:
+            target.append(sentinels[n])
+    return np.array(source), np.array([*target, sentinels[1 if only_first else n]])
 
 
 def _split_at_spans(tokens: Array, taken: Array, sentinels: Array) -> tuple[Array, Array]:
@@ -411,8 +529,8 @@ split_at_spans = Exercise(
         Mistake(
             "first-span-unseen",
             "np.concatenate([[False], taken[:-1]]) -> np.roll(taken, 1)",
-            "where a text begins with a span, taken[-1] looks at its end: the first token has none before it, so it "
-            "starts a span if it is taken.",
+            "where a text begins with a span, that span gets no sentinel: no token stands before the first "
+            "(taken[-1] is the last), so it starts a span if it is taken.",
             also=("np.concatenate([[False], taken[:-1]]) -> np.concatenate([[True], taken[:-1]])",),
         ),
         Mistake(
@@ -434,6 +552,58 @@ split_at_spans = Exercise(
             "target-alone",
             "return source, target -> return target",
             "you return the target alone: return (source, target).",
+        ),
+        Mistake(
+            "closed-in-source-too",
+            f"{_IN_SOURCE} -> np.append({_IN_SOURCE}, closing)",
+            "the closing sentinel stands at the end of the source too: it closes the target alone.",
+        ),
+        Mistake(
+            "open-after-a-last-span",
+            f"{_CLOSING} -> closing = sentinels[n : n + 1 - int(taken[-1])]",
+            "where the text ends in a span, the target lacks the closing sentinel: it comes after the loop, in any "
+            "case.",
+        ),
+        Mistake(
+            "repeats-after-a-last-span",
+            f"{_CLOSING} -> closing = sentinels[n - int(taken[-1])]",
+            "where the text ends in a span, that span's own sentinel closes the target: the next one does.",
+        ),
+        Mistake(
+            "second-first-and-open",
+            ("marks = sentinels[:n] -> marks = sentinels[1 : n + 1]", f"{_CLOSING} -> closing = sentinels[:0]"),
+            "the first span gets the second sentinel, and none closes the target: begin with sentinels[0], and append "
+            "the next one at the end.",
+        ),
+        Mistake(
+            "first-token-lost",
+            partial(_walk, first=1),
+            "the first token is lost: the loop begins at the second. Begin at 0, where no token stands before.",
+            also=(
+                partial(_walk, first=1, begins=True),
+                lambda tokens, taken, sentinels: _walk(tokens[1:], taken[1:], sentinels),
+            ),
+        ),
+        Mistake(
+            "last-token-lost",
+            lambda tokens, taken, sentinels: _walk(tokens[:-1], taken[:-1], sentinels),
+            "the last token is lost: the loop ends one too early.",
+        ),
+        Mistake(
+            "sentinels-on-both-sides",
+            partial(_walk, both=True),
+            "in the target each span has a sentinel on both sides: one stands before it, and only the last span has "
+            "one after it.",
+        ),
+        Mistake(
+            "first-span-alone",
+            partial(_walk, only_first=True),
+            "only the first span gets a sentinel: each leaves one, in the source and before its tokens in the target.",
+        ),
+        Mistake(
+            "marks-alone",
+            f"{_IN_SOURCE} -> marks",
+            "the source holds the sentinels alone: the tokens that stay are there too.",
         ),
     ),
 )
@@ -540,6 +710,36 @@ biased_weights = Exercise(
             "heads-reversed",
             f"{_BIAS} -> np.moveaxis(table[buckets], -1, 0)[::-1]",
             "the heads have one another's biases: head n has column n of the table.",
+        ),
+        Mistake(
+            "axes-in-another-order",
+            f"{_BIAS} -> np.moveaxis(table[buckets], 0, -1)",
+            "the bias has its axes in another order than (h, i, j): from (i, j, h) the last comes to the front and the "
+            "others stay, np.moveaxis(…, -1, 0).",
+            also=tuple(f"{_BIAS} -> table[buckets].transpose({axes})" for axes in ("0, 2, 1", "1, 0, 2")),
+        ),
+        Mistake(
+            "over-queries-and-keys",
+            "axis=-1 -> axis=(-2, -1)",
+            "the softmax runs over queries and keys together, so that a head's weights sum to 1: each row should, "
+            "axis=-1.",
+        ),
+        Mistake(
+            "keys-not-transposed",
+            "k.swapaxes(-1, -2) -> k",
+            "the keys need their last two axes exchanged, k.swapaxes(-1, -2), (h, d, j): k as it stands does not "
+            "fit, and k.T reverses all three.",
+            also=("k.swapaxes(-1, -2) -> k.T",),
+        ),
+        Mistake(
+            "bias-scaled",
+            f"{_BIAS} -> {_BIAS} / np.sqrt(q.shape[-1])",
+            "the bias is divided by √d: nothing is, T5 has no scale.",
+        ),
+        Mistake(
+            "causal",
+            "exponentials = -> scores = np.where(np.tri(*scores.shape[1:]), scores, -np.inf); exponentials =",
+            "later keys get no weight: there is no mask here, each query looks at all keys.",
         ),
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,12 @@ def _inputs(seed: int, d: int, e: int, order: list[int]) -> dict[str, Array]:
     return {**arrays, "order": np.array(order)}
 
 
+def _rows(inputs: Mapping[str, Any]) -> dict[str, Array]:
+    first = np.zeros(inputs["v"].shape, dtype=bool)
+    first[inputs["order"][0]] = True
+    return {"the first of the order": first, "all but the first of the order": ~first}
+
+
 _MASKED = "np.where(allowed, scores, -np.inf)"
 _ALLOWED = "np.stack([content_sees, query_sees])"
 _BOTH = "content, query = out"
@@ -56,6 +63,7 @@ two_streams = Exercise(
         Trial("from left to right", _inputs(541, 5, 2, [0, 1, 2])),
         Trial("an order of seven", _inputs(551, 2, 3, [5, 1, 6, 2, 0, 3, 4])),
     ),
+    parts=_rows,
     shared=(*MASK, *ATTENTION),
     mistakes=(
         Mistake(
@@ -164,6 +172,35 @@ two_streams = Exercise(
             "queries-exchanged",
             "[q_h, q_g] -> [q_g, q_h]",
             "the queries are exchanged: q_h is the content stream's, q_g the query stream's.",
+        ),
+        Mistake(
+            "own-keys-in-query",
+            "q @ k.T -> q @ np.stack([k, q_g]).swapaxes(-1, -2)",
+            "the query stream's keys are its own queries: keys and values come from the content stream, k and v, in "
+            "both.",
+            also=(
+                "q @ k.T -> q @ np.stack([k, q_h]).swapaxes(-1, -2)",
+                "q @ k.T -> q @ np.stack([q_h, q_g]).swapaxes(-1, -2)",
+            ),
+        ),
+        Mistake(
+            "content-sees-all",
+            f"{_UP_TO} -> np.ones((len(turn), len(turn)), dtype=bool)",
+            "in content, each position sees all others: it may see itself and those that come earlier in the order.",
+        ),
+        Mistake(
+            "query-sees-all",
+            f"{_BEFORE} -> np.ones((len(turn), len(turn)), dtype=bool)",
+            "in query, each position sees all, itself too: it may see those alone that come earlier in the order.",
+        ),
+        Mistake(
+            "content-left-to-right",
+            f"{_UP_TO} -> np.tri(len(turn), dtype=bool)",
+            "in one stream the order has no effect, and the mask is causal: both masks go by the turns.",
+            also=(f"{_BEFORE} -> np.tri(len(turn), k=-1, dtype=bool)",),
+        ),
+        Mistake(
+            "as-one-array", "return content, query -> return out", "both come as one array: return content, query."
         ),
     ),
 )
@@ -350,6 +387,44 @@ relative_scores = Exercise(
             "return scores -> return _softmax(scores)",
             "these are the weights: return what comes before the softmax.",
         ),
+        Mistake(
+            "columns-of-all-queries",
+            _shifted("x[:, lags(len(x)) + len(x) - 1]"),
+            "each query takes the columns of every query, (i, i, i): give its row too, "
+            "x[np.arange(n)[:, None], i - j + n - 1].",
+        ),
+        Mistake(
+            "rows-by-lag",
+            _shifted("x[lags(len(x)) + len(x) - 1]"),
+            "the lag picks rows, which are queries: it picks columns, x[np.arange(n)[:, None], i - j + n - 1].",
+            also=(_shifted("x[lags(len(x))]"),),
+        ),
+        Mistake(
+            "sign-and-offset",
+            _shifted("at(x, -lags(len(x)))"),
+            "for query i and key j you take column j - i, negative ones from the end: it is column i - j + n - 1.",
+        ),
+        Mistake(
+            "both-in-both",
+            ("q + u -> q + u + v", "q + v -> q + u + v"),
+            "u and v are added in both terms: u goes with the keys, v with the lags.",
+        ),
+        Mistake(
+            "scores-transposed",
+            "return scores -> return scores.T",
+            "the scores are transposed: a row for each query, a column for each key.",
+        ),
+        Mistake(
+            "terms-exchanged",
+            ("q + u -> k + u", "@ k.T -> @ q.T"),
+            "in the content term queries and keys are exchanged: it is (q + u)·k, a row for each query.",
+        ),
+        Mistake(
+            "causal-scores",
+            "return scores -> return np.where(np.tri(len(q), dtype=bool), scores, -np.inf)",
+            "keys after the query are masked: both sides have scores here.",
+            also=("return scores -> return np.tril(scores)",),
+        ),
     ),
 )
 
@@ -365,6 +440,21 @@ def _partial_masks(order: Array, n_context: int) -> tuple[Array, Array]:
     return content, query
 
 
+def _who_looks_at_whom(inputs: Mapping[str, Any]) -> dict[str, Array]:
+    turn = np.argsort(inputs["order"])
+    row, column = turn[:, None], turn[None]
+    given, given_key = row < inputs["n_context"], column < inputs["n_context"]
+    return {
+        "given tokens that look at themselves": given & (row == column),
+        "given tokens that look at one another": given & given_key & (row != column),
+        "given tokens that look at predicted ones": given & ~given_key,
+        "predicted tokens that look at given ones": ~given & given_key,
+        "predicted tokens that look at themselves": ~given & (row == column),
+        "predicted tokens that look at those predicted before them": ~given & ~given_key & (row > column),
+        "predicted tokens that look at those predicted after them": ~given & ~given_key & (row < column),
+    }
+
+
 _RANK = "np.maximum(turn - n_context, -1)"
 _CONTENT, _QUERY = "content = rank[:, None] >= rank", "query = rank[:, None] > rank"
 _GIVEN = "(rank < 0)"
@@ -378,6 +468,7 @@ partial_masks = Exercise(
         Trial("nothing given", {"order": np.array([1, 2, 0]), "n_context": 0}),
         Trial("all but two given", {"order": np.array([9, 3, 10, 0, 7, 1, 4, 8, 5, 2, 6]), "n_context": 9}),
     ),
+    parts=_who_looks_at_whom,
     mistakes=(
         Mistake(
             "order-as-turns",
@@ -406,6 +497,8 @@ partial_masks = Exercise(
                     "content = (turn[:, None] >= turn) | (head[:, None] & head)",
                     f"{_QUERY} -> query = (turn[:, None] > turn) & ~head[:, None]",
                 ),
+                f"{_RANK} -> np.where(np.arange(len(order)) < n_context, 0, turn)",
+                f"{_RANK} -> np.where(np.arange(len(order)) < n_context, 0, turn + 1)",
             ),
         ),
         Mistake(
@@ -416,7 +509,8 @@ partial_masks = Exercise(
         Mistake(
             "one-given-too-many",
             "turn - n_context -> turn - n_context - 1",
-            "one token too many is given: turns count from 0, so given are those below n_context.",
+            "one token too many is given, or shares their turn: turns count from 0, so given are those below "
+            "n_context.",
         ),
         Mistake(
             "one-given-too-few",
@@ -461,7 +555,10 @@ partial_masks = Exercise(
                 f"{_QUERY} -> query = {_GIVEN} & ~{_GIVEN}[:, None]",
             ),
             "a predicted token sees the given ones alone, as in BERT: it also sees those predicted before it.",
-            also=(f"{_QUERY} -> query = {_GIVEN} & ~{_GIVEN}[:, None]",),
+            also=(
+                f"{_QUERY} -> query = {_GIVEN} & ~{_GIVEN}[:, None]",
+                f"{_CONTENT} -> content = {_GIVEN} | (turn[:, None] == turn)",
+            ),
         ),
         Mistake(
             "given-unseen",
@@ -513,6 +610,39 @@ partial_masks = Exercise(
             "content-alone",
             "return content, query -> return content",
             "you return content alone: return (content, query).",
+        ),
+        Mistake(
+            "turn-1-shared",
+            f"{_RANK} -> np.where(turn < n_context, 1, turn)",
+            "a given token and a predicted one can share a turn: give all that are given one turn below every other, "
+            "such as -1.",
+        ),
+        Mistake(
+            "given-in-every-row",
+            f"{_QUERY} -> query = np.tile(rank < 0, (len(order), 1))",
+            "in query, every row sees the given tokens alone: a predicted one also sees those predicted before it, and "
+            "rows of given ones are all False.",
+        ),
+        Mistake(
+            "content-all-true",
+            f"{_CONTENT} -> content = np.ones((len(order), len(order)), dtype=bool)",
+            "content is True everywhere: nobody sees what is predicted after it.",
+        ),
+        Mistake(
+            "columns-by-turn",
+            "return content, query -> return content[:, order], query[:, order]",
+            "the columns of the masks stand by turn: column j is position j.",
+        ),
+        Mistake(
+            "all-see-given-alone",
+            f"{_CONTENT} -> content = np.tile(rank < 0, (len(order), 1))",
+            "in content, every row sees the given tokens alone: a predicted one also sees itself and those predicted "
+            "before it.",
+        ),
+        Mistake(
+            "as-one-array",
+            "return content, query -> return np.stack([content, query])",
+            "both come as one array: return content, query.",
         ),
     ),
 )
