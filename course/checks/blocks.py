@@ -510,8 +510,8 @@ way_back = Exercise(
         Mistake(
             "no-path-around",
             f"{_SUM} -> around[-1] @",
-            "added is the same as plain: around each sublayer the gradient comes down as it is, so add it. Or do "
-            "both share one array, a = b = …?",
+            "added is the same as plain: around each sublayer the gradient comes down as it is, so add it. Or one array "
+            "serves both, a = b = …, and is overwritten.",
         ),
         Mistake(
             "not-transposed",
@@ -584,8 +584,8 @@ way_back = Exercise(
         Mistake(
             "path-around-in-plain",
             "through.append(through[-1] @ -> through.append(through[-1] + through[-1] @",
-            "plain is the same as added: without residual connections all goes through the sublayers. Or do both "
-            "share one array, a = b = …?",
+            "plain is the same as added: without residual connections all goes through the sublayers. Or one array serves "
+            "both, a = b = …, and is overwritten.",
         ),
         Mistake(
             "added-from-plain",

@@ -286,21 +286,29 @@ def _cost(n_queries: int, n_keys: int, d_model: int, n_heads: int, item_bytes: i
 
 
 def _shares(inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> str:
-    """By what the answer is off here, where that is one of the usual counts; else which part takes how much."""
-    m, i, j, h, size = (inputs[name] for name in ("d_model", "n_queries", "n_keys", "n_heads", "item_bytes"))
-    more = outputs["operations"] - _cost(**inputs)[0]
+    """By what the answer is off here where that is one of the usual counts; else which part takes how much."""
+    m, i, j = inputs["d_model"], inputs["n_queries"], inputs["n_keys"]
+    more = float(outputs["operations"] - _cost(**inputs)[0])
     if np.isclose(more, 0):
-        pairs = {
-            "n_queries · n_keys": i * j,
-            "n_queries²": i * i,
-            "n_keys²": j * j,
-            "(n_queries + n_keys)²": (i + j) ** 2,
-        }
-        each = {"1": 1, "item_bytes": size, "n_heads": h, "n_heads · item_bytes": h * size, "d_model": m}
-        got = float(outputs["weight_bytes"])
-        found = (f"{p} · {e}" for p, x in pairs.items() for e, y in each.items() if np.isclose(got, x * y))
-        return next((f"It is {said}: n_heads · n_queries · n_keys · item_bytes is asked for." for said in found), "")
-    terms = {
+        return _weights_said(inputs, float(outputs["weight_bytes"]))
+    return _too_many(inputs, more) or (
+        f"One map of the queries takes {2 * i * m * m:,} operations, one of the keys {2 * j * m * m:,}, "
+        f"the scores of all heads {2 * i * j * m:,}."
+    )
+
+
+def _weights_said(inputs: Mapping[str, Any], got: float) -> str:
+    i, j, h, size = (inputs[name] for name in ("n_queries", "n_keys", "n_heads", "item_bytes"))
+    pairs = {"n_queries · n_keys": i * j, "n_queries²": i * i, "n_keys²": j * j, "(n_queries + n_keys)²": (i + j) ** 2}
+    each = {"1": 1, "item_bytes": size, "n_heads": h, "n_heads · item_bytes": h * size, "d_model": inputs["d_model"]}
+    found = (f"{pair} · {one}" for pair, n in pairs.items() for one, k in each.items() if np.isclose(got, n * k))
+    return next((f"That is {said}: n_heads · n_queries · n_keys · item_bytes is asked for." for said in found), "")
+
+
+def _too_many(inputs: Mapping[str, Any], more: float) -> str:
+    """The surplus as a small multiple of one product, or ""."""
+    m, i, j, h = (inputs[name] for name in ("d_model", "n_queries", "n_keys", "n_heads"))
+    products = {
         "n_queries · d_model²": i * m * m,
         "n_keys · d_model²": j * m * m,
         "n_queries · n_keys · d_model": i * j * m,
@@ -311,16 +319,12 @@ def _shares(inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> str:
         "n_queries · d_model": i * m,
         "n_keys · d_model": j * m,
     }
-    for said, size_of_term in terms.items():
-        many = round(float(more) / size_of_term)
-        if 0 < abs(many) <= 24 and np.isclose(more, many * size_of_term, 1e-9):
-            return (
-                f"That is {abs(many)} · {said} too {'many' if many > 0 else 'few'}: go through the products one by one."
-            )
-    return (
-        f"One map of the queries takes {2 * i * m * m:,} operations, one of the keys {2 * j * m * m:,}, "
-        f"the scores of all heads {2 * i * j * m:,}."
-    )
+    for said, product in products.items():
+        times = more / product
+        if 0.5 < abs(times) < 24.5 and np.isclose(times, np.round(times), 1e-9):
+            how = "many" if more > 0 else "few"
+            return f"That is {abs(times):.0f} · {said} too {how}: go through the products one by one."
+    return ""
 
 
 _KEYS = "2 * 2 * n_keys * d_model**2"

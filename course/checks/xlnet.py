@@ -176,8 +176,7 @@ two_streams = Exercise(
         Mistake(
             "own-keys-in-query",
             "q @ k.T -> q @ np.stack([k, q_g]).swapaxes(-1, -2)",
-            "the query stream's keys are its own queries: keys and values come from the content stream, k and v, in "
-            "both.",
+            "queries stand where keys belong: keys and values come from the content stream, k and v, in both streams.",
             also=(
                 "q @ k.T -> q @ np.stack([k, q_h]).swapaxes(-1, -2)",
                 "q @ k.T -> q @ np.stack([q_h, q_g]).swapaxes(-1, -2)",
