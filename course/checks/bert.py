@@ -510,6 +510,17 @@ masked_loss = Exercise(
                 "picked = log_p[predicted][np.arange(predicted.sum()), targets.ravel()]",
             ),
         ),
+        Mistake(
+            "over-predicted-positions",
+            "loss = chosen.mean() -> x = logits[predicted]; x = x - x.max(axis=0); "
+            "loss = -(x - np.log(np.exp(x).sum(axis=0)))[np.arange(len(x)), targets[predicted]].mean()",
+            "the softmax runs over the predicted positions: it runs over the vocabulary, the last axis.",
+        ),
+        Mistake(
+            "one-predicted-a-text",
+            f"{_CHOSEN} -> losses[np.arange(len(losses)), predicted.argmax(axis=1)]",
+            "only the first predicted token of each text counts: the mean runs over all of them.",
+        ),
     ),
 )
 
@@ -636,6 +647,7 @@ mean_pooling = Exercise(
                 f"{_MEAN} -> real.mean(axis=2)",
                 f"{_MEAN} -> real.sum(axis=2)",
                 f"{_MEAN} -> real.sum(axis=2) / key_mask",
+                f"{_MEAN} -> np.where(key_mask, vectors.mean(axis=2), np.nan)",
                 f"{_MEAN} -> real.sum(axis=2) / counts[:, None]",
                 "real.sum(axis=1) -> real.sum(axis=2)",
             ),
@@ -726,6 +738,28 @@ mean_pooling = Exercise(
             "the mask's new axis stands before the tokens, (b, 1, i): it belongs after them, key_mask[..., None], "
             "(b, i, 1).",
             also=("key_mask[..., None] -> key_mask[None]",),
+        ),
+        Mistake(
+            "divided-by-padding",
+            f"{_MEAN} -> sums / np.maximum((~key_mask).sum(axis=1), 1)[:, None]",
+            "the sum is divided by the number of padding tokens: divide by that of the real ones.",
+            also=(f"{_MEAN} -> sums / (~key_mask).sum(axis=1)[:, None]",),
+        ),
+        Mistake(
+            "divided-by-root",
+            f"{_MEAN} -> sums / np.sqrt(counts[:, None])",
+            "the sum is divided by the root of the number of real tokens: by the number itself.",
+        ),
+        Mistake(
+            "tokens-of-unit-length",
+            "vectors * key_mask[..., None] -> "
+            "vectors / np.linalg.norm(vectors, axis=-1, keepdims=True) * key_mask[..., None]",
+            "each token is scaled to length 1 first: the mean takes the vectors as they are.",
+        ),
+        Mistake(
+            "ends-averaged",
+            f"{_MEAN} -> (vectors[:, 0] + vectors[np.arange(len(vectors)), counts - 1]) / 2",
+            "only the first and the last token are averaged: take all real ones.",
         ),
     ),
 )

@@ -301,6 +301,16 @@ p_value = Exercise(
             _rank_test,
             "this is the p of a rank test: count shuffles by their difference of means.",
         ),
+        Mistake(
+            "two-added-below",
+            f"{_P} -> (reached + 1) / (len(orders) + 2)",
+            "2 is added to the number of shuffles: add 1, for the real grouping.",
+        ),
+        Mistake(
+            "equal-ones-once",
+            f"{_P} -> ((np.unique(differences) >= real).sum() + 1) / (len(np.unique(differences)) + 1)",
+            "equal differences are counted once: every shuffle counts.",
+        ),
     ),
 )
 
@@ -582,6 +592,25 @@ interval = Exercise(
             f"{_QUANTILES} -> np.quantile(d - d.mean(), [0.025, 0.975])",
             "the mean of the draws is subtracted: return the quantiles of d itself.",
         ),
+        Mistake(
+            "spread-of-sentence-means",
+            f"{_SPREAD} -> np.concatenate([x[draws_x].mean(axis=1), y[draws_y].mean(axis=1)], axis=1).std(axis=1, "
+            f"ddof=1)",
+            "the drawn words are averaged, and the deviation is taken over sentences: average each word's sentences "
+            "first, x.mean(axis=1).",
+        ),
+        Mistake(
+            "width",
+            "return low, high -> return d.mean(), high - low",
+            "the second number is the width: return the two ends, low and high.",
+            also=("return low, high -> return high - low",),
+        ),
+        Mistake(
+            "added-for-joined",
+            f"{_SPREAD} -> (of_x + of_y).std(ddof=1)",
+            "the words of x and y are added entry by entry: lay them side by side, np.concatenate.",
+            also=(f"{_SPREAD} -> (drawn_x + drawn_y).std(axis=1, ddof=1)",),
+        ),
     ),
 )
 
@@ -744,6 +773,11 @@ holm = Exercise(
             "stops",
             "np.minimum(stepped, 1.0) -> np.where(stepped > 0.05, 1.0, np.minimum(stepped, 1.0))",
             "what is not below 0.05 becomes 1: return the corrected values, whatever the level.",
+        ),
+        Mistake(
+            "capped-at-the-level",
+            "np.minimum(stepped, 1.0) -> np.minimum(stepped, 0.05)",
+            "the values are capped at 0.05: at 1, whatever the level.",
         ),
     ),
 )

@@ -220,6 +220,28 @@ feed_forward = Exercise(
             "F.linear transposes its matrix, for nn.Linear stores (out, in): here w_up is (m, f), so write x @ w_up, "
             "or F.linear(x, w_up.T).",
         ),
+        Mistake(
+            "relu-on-the-map",
+            (f"{_RELU} -> before", "x @ w_up -> x @ np.maximum(w_up, 0.0)"),
+            "the ReLU is applied to the matrix: it is applied to x @ w_up + b_up.",
+            also=(
+                (f"{_RELU} -> before", "x @ w_up -> x @ np.maximum(w_up, 0.0)", "+ b_up -> + np.maximum(b_up, 0.0)"),
+            ),
+        ),
+        Mistake(
+            "bias-into-the-map",
+            "x @ w_up + b_up -> x @ (w_up + b_up)",
+            "a bias is added to its matrix: it is added to the product, (x @ w_up) + b_up.",
+            also=(
+                "hidden @ w_down + b_down -> hidden @ (w_down + b_down)",
+                ("x @ w_up + b_up -> x @ (w_up + b_up)", "hidden @ w_down + b_down -> hidden @ (w_down + b_down)"),
+            ),
+        ),
+        Mistake(
+            "nothing-to-compare-with",
+            f"{_RELU} -> np.maximum(before)",
+            "np.maximum compares two: write np.maximum(…, 0).",
+        ),
     ),
 )
 
@@ -472,6 +494,33 @@ norm_gradient = Exercise(
             "along) / size -> along) / size * gain",
             "the gain multiplies twice, grad at first and the result at last: once, e = grad·gain.",
         ),
+        Mistake(
+            "along-inner",
+            "- normed * along -> - inner * along",
+            "the mean of e · x̂ multiplies e: it multiplies x̂, the normalised x.",
+            also=("- normed * along -> - grad * along",),
+        ),
+        Mistake(
+            "grad-unused",
+            "grad * gain -> gain * np.ones_like(grad)",
+            "grad has no effect, as in y.sum().backward(): what arrives is grad, y.backward(grad), or e = grad·gain.",
+        ),
+        Mistake(
+            "one-mean-over-other-axes",
+            "(inner * normed).mean(axis=-1 -> (inner * normed).mean(axis=(0, 1)",
+            "one of the two means runs over other axes: both run over the channels of each token, axis=-1.",
+            also=(
+                "inner.mean(axis=-1 -> inner.mean(axis=(0, 1)",
+                "(inner * normed).mean(axis=-1 -> (inner * normed).mean(axis=1",
+                "inner.mean(axis=-1 -> inner.mean(axis=1",
+                "(inner * normed).mean(axis=-1 -> (inner * normed).mean(axis=None",
+                "inner.mean(axis=-1 -> inner.mean(axis=None",
+                (
+                    "inner.mean(axis=-1 -> inner.mean(axis=(0, 1)",
+                    "(inner * normed).mean(axis=-1 -> (inner * normed).mean(axis=(0, 1)",
+                ),
+            ),
+        ),
     ),
 )
 
@@ -510,8 +559,8 @@ way_back = Exercise(
         Mistake(
             "no-path-around",
             f"{_SUM} -> around[-1] @",
-            "added is the same as plain: around each sublayer the gradient comes down as it is, so add it. Or one array "
-            "serves both, a = b = …, and is overwritten.",
+            "added is the same as plain: around each sublayer the gradient comes down as it is, so add it. Or one "
+            "array serves both, a = b = …, and is overwritten.",
         ),
         Mistake(
             "not-transposed",
@@ -584,8 +633,8 @@ way_back = Exercise(
         Mistake(
             "path-around-in-plain",
             "through.append(through[-1] @ -> through.append(through[-1] + through[-1] @",
-            "plain is the same as added: without residual connections all goes through the sublayers. Or one array serves "
-            "both, a = b = …, and is overwritten.",
+            "plain is the same as added: without residual connections all goes through the sublayers. Or one array "
+            "serves both, a = b = …, and is overwritten.",
         ),
         Mistake(
             "added-from-plain",
@@ -639,6 +688,18 @@ way_back = Exercise(
             "top-everywhere",
             "return added, plain -> added[:] = plain[:] = top; return added, plain",
             "every row is top: the gradient changes at each sublayer, so carry on with what the last step gave.",
+        ),
+        Mistake(
+            "one-sublayer-for-all",
+            "w_up[::-1], w_down[::-1] -> [w_up[0]] * len(w_up), [w_down[0]] * len(w_up)",
+            "the same two matrices serve every sublayer: each has its own, w_up[l] and w_down[l].",
+            also=("w_up[::-1], w_down[::-1] -> [w_up[-1]] * len(w_up), [w_down[-1]] * len(w_up)",),
+        ),
+        Mistake(
+            "matrix-too-far",
+            "return added, plain -> return added, w_up[len(w_up)]",
+            "there are n matrices and n + 1 rows: from row l + 1 to row l the gradient goes through w_down[l] and "
+            "w_up[l].",
         ),
     ),
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import curve_fit
 
 from course.checks.diagnosis import Exercise, Mistake, Trial, listed
 from course.checks.inputs import numbers
@@ -267,6 +268,26 @@ merge = Exercise(
             f"{_WEIGHTED} -> weighted * total / (total - {_SUM})",
             "weighted is corrected by the totals: the factor is exp(old largest - new largest).",
         ),
+        Mistake(
+            "largest-added",
+            f"{_MAX} -> (largest + {_TILE_MAX})",
+            "the two largest scores are added: the larger of them is the new one, np.maximum.",
+        ),
+        Mistake(
+            "old-lost-where-largest-stays",
+            "np.exp(largest - new) -> np.where(new > largest, np.exp(largest - new), 0.0)",
+            "where the largest score stays what it was, the old sums are lost: their factor is 1 there.",
+        ),
+        Mistake(
+            "mean-of-values",
+            f"p @ v -> {_SUM} * v.mean(axis=0)",
+            "the tile's values are averaged before they are weighted: each counts by its own exponential, p @ v.",
+        ),
+        Mistake(
+            "tile-over-total",
+            "p @ v -> p @ v / total",
+            "the tile's values are divided by total already: nothing is divided before the last tile.",
+        ),
     ),
 )
 
@@ -479,6 +500,7 @@ cost = Exercise(
                     f"{_AVERAGE} -> average = 2 * n_queries * n_queries * d_model",
                 ),
                 f"{_COUNT} -> n_heads * n_queries**2",
+                f"{_SCORES} -> scores = 2 * n_queries * n_queries * d_model",
             ),
         ),
         Mistake(
@@ -491,6 +513,7 @@ cost = Exercise(
                     f"{_AVERAGE} -> average = 2 * n_keys * n_keys * d_model",
                 ),
                 f"{_COUNT} -> n_heads * n_keys**2",
+                f"{_SCORES} -> scores = 2 * n_keys * n_keys * d_model",
             ),
         ),
         Mistake(
@@ -595,6 +618,21 @@ cost = Exercise(
             "an addition less than multiplications is counted for each entry: count 2abc, as the table of the chapter "
             "does.",
         ),
+        Mistake(
+            "pairs-squared",
+            f"{_COUNT} -> n_heads * (n_queries * n_keys) ** 2",
+            "the number of pairs is squared: a head has one weight for each query and key.",
+        ),
+        Mistake(
+            "more-than-the-weights",
+            f"{_BYTES} -> (n_weights + n_queries * d_model + 2 * n_keys * d_model) * item_bytes",
+            "queries, keys or values are among the bytes: the attention weights alone are asked for.",
+            also=(
+                f"{_BYTES} -> (n_weights + 2 * n_keys * d_model) * item_bytes",
+                f"{_BYTES} -> (n_weights + 2 * n_queries * d_model + 2 * n_keys * d_model) * item_bytes",
+                f"{_BYTES} -> (n_weights + n_queries * d_model) * item_bytes",
+            ),
+        ),
     ),
     remark=_shares,
 )
@@ -623,6 +661,13 @@ def _timed(label: str, seed: int, first: int, ratio: int, n: int, fixed: float, 
     lengths = first * ratio ** np.arange(n)
     grown = scale * (lengths / first) ** power * (1 + numbers(seed, n) / 16)
     return Trial(label, {"lengths": lengths, "seconds": np.round(32 * (fixed + np.cumsum(grown))) / 32})
+
+
+def _curve(lengths: Array, seconds: Array) -> float:
+    """The exponent of the curve of least squares through the seconds."""
+    x = lengths / lengths[0]
+    start = seconds[0] / 2, seconds[0] / 2, 1.5
+    return float(curve_fit(lambda x, c, a, p: c + a * x**p, x, seconds, p0=start, maxfev=10000)[0][2])
 
 
 _STEPS = "np.diff(seconds)"
@@ -825,6 +870,12 @@ exponent = Exercise(
                 )
                 for x in ("lengths[:-1]", "np.diff(lengths)")
             ),
+        ),
+        Mistake(
+            "curve-fitted",
+            _curve,
+            "a curve is fitted to the seconds themselves, which the longest calls decide: fit a line to the "
+            "logarithms of the steps (np.polyfit).",
         ),
     ),
 )

@@ -42,6 +42,11 @@ def _texts(label: str, seed: int, shape: tuple[int, int, int], size: float = 1.0
     return Trial(label, {"logits": size * numbers(seed, *shape), "tokens": _tokens(seed, *shape)}, rtol)
 
 
+def gathered(log_p: Array, targets: Array) -> Array:
+    """What torch.gather says of an index with an axis too few."""
+    raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
+
+
 _LAST = "return losses"
 next_token_loss = Exercise(
     _next_token_loss,
@@ -162,6 +167,29 @@ next_token_loss = Exercise(
             f"{_LAST} -> return losses[:, 1:]",
             "one position is missing: all but the last have a target, (b, i - 1).",
             also=(f"{_LAST} -> return losses[:, :-1]",),
+        ),
+        Mistake(
+            "target-added",
+            "log_p = shifted - np.log( -> log_p = -2 * asked + shifted - np.log(",
+            "the target's logit is added to the logarithm of the sum: subtract it.",
+        ),
+        Mistake(
+            "squared-error",
+            "losses = -picked -> losses = 1 - 2 * np.exp(picked) + (np.exp(log_p) ** 2).sum(axis=-1)",
+            "this is a squared error against a one-hot vector: the loss is minus the log-probability of the target.",
+        ),
+        Mistake(
+            "divided-by-vocabulary",
+            "losses = -picked -> losses = -picked / logits.shape[-1]",
+            "the loss is divided by the size of the vocabulary: a mean over a one-hot product does that, so take the "
+            "sum.",
+        ),
+        Mistake(
+            "index-without-its-axis",
+            "np.take_along_axis(log_p, targets[..., None], axis=-1)[..., 0] -> "
+            "np.take_along_axis(log_p, targets, axis=-1)",
+            "the index needs as many axes as what it picks from: targets[..., None], and [..., 0] of the result.",
+            also=("np.take_along_axis(log_p, targets[..., None], axis=-1)[..., 0] -> gathered(log_p, targets)",),
         ),
     ),
 )
@@ -412,6 +440,29 @@ top_p = Exercise(
             "what is cut becomes -inf, which is for scores before a softmax: these are probabilities, so it becomes 0.",
             also=("np.where(kept, ordered, 0.0) -> np.where(kept, ordered, np.nan)",),
         ),
+        Mistake(
+            "first-row-alone",
+            f"{_SHARES} -> {_SHARES} * (np.arange(len(p))[:, None] == 0)",
+            "only the first row is filled: does `return` stand inside the loop over the rows?",
+        ),
+        Mistake(
+            "whole-numbers",
+            f"{_SHARES} -> ({_SHARES}).astype(int)",
+            "the shares are cut to whole numbers: they were written into an array of integers, so make it with "
+            "dtype=float.",
+        ),
+        Mistake(
+            "one-minus-threshold",
+            "before < threshold -> before < 1 - threshold",
+            "the sum is held against 1 - threshold: the likeliest are kept until they have the threshold itself.",
+            also=("before < threshold -> before + ordered <= 1 - threshold",),
+        ),
+        Mistake(
+            "order-as-rows",
+            "np.take_along_axis(p, order, axis=-1) -> p[order]",
+            "p[order] takes rows by the numbers of tokens: np.take_along_axis(p, order, axis=-1) sorts within each "
+            "row.",
+        ),
     ),
     remark=_counted,
 )
@@ -569,6 +620,22 @@ cached_attention = Exercise(
             "the mask has a row for each key, (p + i, p + i): the scores have one for each new token, so take its last "
             "i rows.",
             also=(f"scores = {_FILL} -> scores[~np.tri(n_keys, dtype=bool)] = -np.inf",),
+        ),
+        Mistake(
+            "new-keys-not-joined",
+            f"{_KEYS} -> cached_k",
+            "the new keys are not used: join them to the cached ones, as the values are.",
+        ),
+        Mistake(
+            "new-values-not-joined",
+            f"{_VALUES} -> cached_v",
+            "the new values are not used: join them to the cached ones, as the keys are.",
+        ),
+        Mistake(
+            "one-query-for-all",
+            "q @ k.T -> np.tile(q[-1:], (len(q), 1)) @ k.T",
+            "all rows are asked by one query: row n is that of query n, q[n].",
+            also=("q @ k.T -> np.tile(q[:1], (len(q), 1)) @ k.T",),
         ),
     ),
 )

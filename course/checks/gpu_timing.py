@@ -308,6 +308,12 @@ times = Exercise(
             "the first timed call is left out too: the call of warm-up before the loop is enough.",
             also=(f"{_MEDIAN} -> np.median(seconds[1:])",),
         ),
+        Mistake(
+            "starts-and-stops",
+            ("stop - start -> (start, stop)", f"{_MEDIAN} -> np.median(seconds[:, 1] - seconds[:, 0])"),
+            "two readings of the clock come for each call: subtract, stop minus start.",
+            also=("stop - start -> (start, stop)",),
+        ),
     ),
     remark=_is_real_time,
 )
@@ -452,7 +458,7 @@ least_seconds = Exercise(
             "mean-rate",
             f"{_RATE} -> (flops / seconds).mean()",
             "the parts' rates are averaged: a part that takes long counts more. All operations over all seconds.",
-            also=(f"{_RATE} -> 1 / (seconds / flops).mean()",),
+            also=(f"{_RATE} -> 1 / (seconds / flops).mean()", f"{_RATE} -> (flops / seconds)[flops > 0].mean()"),
         ),
         Mistake(
             "sum-of-rates",
@@ -493,7 +499,8 @@ least_seconds = Exercise(
         Mistake(
             "peak-for-rate",
             f"{_RATE} -> flops_per_s",
-            "the second result is the peak: the rate is all operations over all seconds, and less.",
+            "the second result is one of the ceilings: the rate is all operations over all seconds, and less.",
+            also=(f"{_RATE} -> bytes_per_s",),
         ),
         Mistake(
             "total-for-seconds",
@@ -528,6 +535,17 @@ least_seconds = Exercise(
             "all-work-counted",
             f"{_RATE} -> (flops.sum() + n_bytes.sum()) / seconds.sum()",
             "bytes are counted among the operations: the rate is operations over seconds.",
+        ),
+        Mistake(
+            "added-up-so-far",
+            "return seconds, rate -> return np.cumsum(seconds), rate",
+            "the seconds are added up from part to part: return those of each part alone.",
+        ),
+        Mistake(
+            "which-ceiling",
+            "return seconds, rate -> return np.argmax([arithmetic, transfers], axis=0), rate",
+            "np.argmax says which time is the longer: the time itself is asked for, np.maximum.",
+            also=(f"{_MAXIMUM} -> np.argmax([arithmetic, transfers], axis=0)",),
         ),
     ),
 )
@@ -766,6 +784,17 @@ ratio = Exercise(
             f"{_QUARTILES} -> np.quantile(ratios, [0.25, 0.25])",
             "both ends are one quartile: the lower is the quantile at 0.25, the upper that at 0.75.",
             also=(f"{_QUARTILES} -> np.quantile(ratios, [0.75, 0.75])",),
+        ),
+        Mistake(
+            "smallest-left-out",
+            f"{_BY_PAIR} -> np.sort(a / b)[1:]",
+            "the smallest or the largest ratio is left out: it is round 0 that does not count, a[1:] and b[1:].",
+            also=(f"{_BY_PAIR} -> np.sort(a / b)[:-1]",),
+        ),
+        Mistake(
+            "first-subtracted",
+            f"{_BY_PAIR} -> (one - a[0]) / (other - b[0])",
+            "the first round is subtracted from the others: leave it out, and take the others as they are.",
         ),
     ),
 )

@@ -163,6 +163,11 @@ rms_norm = Exercise(
             "this is the root of the mean square, or its inverse: divide x by the root, and multiply by the weight.",
             also=("x / size * weight -> 1 / size", "x / size * weight -> np.broadcast_to(size, x.shape)"),
         ),
+        Mistake(
+            "eps-to-x",
+            (f"{_SQUARES} -> x = x + eps; squares = x**2", "mean + eps -> mean"),
+            "eps is added to x: it is added to the mean square, below the root.",
+        ),
     ),
 )
 
@@ -340,6 +345,24 @@ shift_right = Exercise(
             "(len(targets), 1) -> (1, 1)",
             "the start tokens do not have a row for each text: make them a column, (b, 1).",
             also=("(len(targets), 1) -> (1, len(targets))",),
+        ),
+        Mistake(
+            "start-second",
+            f"{_JOINED} -> inputs = np.insert(targets, 1, start_id, axis=1)[:, :-1]",
+            "the start token stands second: it comes first, before all targets.",
+        ),
+        Mistake(
+            "first-everywhere",
+            f"{_JOINED} -> inputs = np.repeat(targets[:, :1], targets.shape[1], axis=1); inputs[:, 0] = start_id",
+            "the first target stands in every later place: each was copied from the one before after that had been "
+            "overwritten. Copy from targets.",
+        ),
+        Mistake(
+            "added-for-joined",
+            f"{_JOINED} -> inputs = kept + start_id",
+            "[start_id] + row adds start_id to every number, for a row is an array and no list: join them with "
+            "np.concatenate.",
+            also=(f"{_JOINED} -> inputs = targets + start_id",),
         ),
     ),
 )
@@ -605,6 +628,27 @@ split_at_spans = Exercise(
             f"{_IN_SOURCE} -> marks",
             "the source holds the sentinels alone: the tokens that stay are there too.",
         ),
+        Mistake(
+            "all-spans-as-one",
+            (
+                f"{_IN_SOURCE} -> np.append(tokens[~taken], sentinels[0])",
+                f"{_IN_TARGET} -> np.append(sentinels[0], tokens[taken])",
+                f"{_CLOSING} -> closing = sentinels[1]",
+            ),
+            "all spans are treated as one, with one sentinel at the end of the source: each leaves its own where it "
+            "stood.",
+        ),
+        Mistake(
+            "first-of-each-span-lost",
+            f"{_IN_TARGET} -> in_target(tokens, taken & ~starts, starts, marks)",
+            "the first token of each span is lost: after the sentinel the token goes to the target too, so write if, "
+            "not elif.",
+        ),
+        Mistake(
+            "sentinel-by-place",
+            "marks = sentinels[:n] -> marks = sentinels[np.flatnonzero(starts)]",
+            "the sentinel is picked by the place of the span in the text: count the spans, sentinels[n].",
+        ),
     ),
 )
 
@@ -661,9 +705,12 @@ biased_weights = Exercise(
         Mistake(
             "after-the-softmax",
             (f"+ {_BIAS} ->", f"return weights -> return weights + {_BIAS}"),
-            "the bias is added to the weights, whose rows then do not sum to 1: it is added to the scores, before the "
-            "softmax.",
-            also=((f"+ {_BIAS} ->", f"return weights -> return weights * {_BIAS}"),),
+            "the bias meets the weights, after the softmax, and rows no longer sum to 1: it is added to the scores, "
+            "before the softmax.",
+            also=(
+                (f"+ {_BIAS} ->", f"return weights -> return weights * {_BIAS}"),
+                (f"+ {_BIAS} ->", f"return weights -> return weights * np.exp({_BIAS})"),
+            ),
         ),
         Mistake(
             "one-head-for-all",
@@ -740,6 +787,23 @@ biased_weights = Exercise(
             "causal",
             "exponentials = -> scores = np.where(np.tri(*scores.shape[1:]), scores, -np.inf); exponentials =",
             "later keys get no weight: there is no mask here, each query looks at all keys.",
+        ),
+        Mistake(
+            "query-for-head",
+            f"scores + {_BIAS} -> scores[0] + table[buckets][0]",
+            "table[buckets][h] holds the biases of query h: the heads are its last axis, table[buckets][..., h].",
+        ),
+        Mistake(
+            "heads-mixed",
+            "k.swapaxes(-1, -2) -> k.sum(axis=0, keepdims=True).swapaxes(-1, -2)",
+            "the keys of all heads are added up: each head compares its queries with its own keys.",
+            also=("k.swapaxes(-1, -2) -> k[:1].swapaxes(-1, -2)",),
+        ),
+        Mistake(
+            "mean-over-heads",
+            "return weights -> return weights.mean(axis=0)",
+            "the weights are averaged or added up over the heads: each head has its own, (h, i, j).",
+            also=("return weights -> return weights.sum(axis=0)", "return weights -> return weights[0]"),
         ),
     ),
 )

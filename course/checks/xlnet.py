@@ -201,6 +201,16 @@ two_streams = Exercise(
         Mistake(
             "as-one-array", "return content, query -> return out", "both come as one array: return content, query."
         ),
+        Mistake(
+            "content-twice",
+            "return content, query -> return content, content",
+            "query is the same as content: it has queries of its own, q_g, and does not see itself.",
+        ),
+        Mistake(
+            "query-twice",
+            "return content, query -> return query, query",
+            "content is the same as query: it has queries of its own, q_h, and sees itself too.",
+        ),
     ),
 )
 
@@ -424,6 +434,17 @@ relative_scores = Exercise(
             "keys after the query are masked: both sides have scores here.",
             also=("return scores -> return np.tril(scores)",),
         ),
+        Mistake(
+            "v-with-the-keys",
+            ("q + u -> q + u + v", "q + v -> q"),
+            "v is multiplied by the keys: u goes with the keys, v with the lags.",
+            also=(("q + u -> q", "q + v -> q + u + v"),),
+        ),
+        Mistake(
+            "one-lag-for-all",
+            _shifted("np.tile(x[:, [len(x) - 1]], (1, len(x)))"),
+            "all keys get the score of one lag: query i and key j take that of the lag i - j.",
+        ),
     ),
 )
 
@@ -642,6 +663,11 @@ partial_masks = Exercise(
             "as-one-array",
             "return content, query -> return np.stack([content, query])",
             "both come as one array: return content, query.",
+        ),
+        Mistake(
+            "to-be-added",
+            "return content, query -> return np.where(content, 0.0, -np.inf), np.where(query, 0.0, -np.inf)",
+            "these are numbers to add to the scores: masks are asked for, True where a query may look.",
         ),
     ),
 )
