@@ -212,3 +212,17 @@ def test_wrong_answers_are_told_what_is_wrong(judge, answer, diagnosis, phrase):
 def test_each_check_meets_six_wrong_answers_with_a_diagnosis_each(name):
     diagnoses = [diagnosis for judge, _, diagnosis, _ in WRONG if judge is getattr(check, name)]
     assert len(set(diagnoses)) >= 6
+
+
+@pytest.mark.parametrize("limits", [(np.less_equal, np.less), (np.less, np.less_equal)])
+def test_a_number_on_its_limit_is_on_the_upper_side(limits):
+    chosen_below, kind_below = limits
+
+    def answer(token_ids, special, chance, kind, random_ids, mask_id):
+        predicted = chosen_below(chance, 0.15) & ~special
+        masked, changed = predicted & kind_below(kind, 0.8), predicted & kind_below(kind, 0.9)
+        return np.select([masked, changed], [mask_id, random_ids], token_ids), predicted
+
+    feedback = check.mask_tokens(answer)
+    assert feedback.diagnosis == "limits", feedback
+    assert "below 0.15" in feedback.message

@@ -170,3 +170,12 @@ def test_sorting_in_place_is_told():
 def test_five_corrected_values():
     assert check.corrected(*holm([0.004, 0.011, 0.02, 0.025, 0.2])).ok
     assert "it is raised" in check.corrected(0.02, 0.044, 0.06, 0.05, 0.2).message
+
+
+def test_no_shuffle_stands_in_for_the_real_groups():
+    def against_the_first(x, y, orders):
+        shuffled = np.concatenate([x, y])[orders]
+        differences = shuffled[:, : len(x)].mean(axis=1) - shuffled[:, len(x) :].mean(axis=1)
+        return ((differences >= differences[0]).sum() + 1) / (len(orders) + 1)
+
+    assert check.p_value(against_the_first).diagnosis == "first-shuffle-for-real"

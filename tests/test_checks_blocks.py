@@ -143,7 +143,7 @@ WRONG = [
     (check.feed_forward, lambda x, *maps: x + net_neurons(x, *maps), "residual", "the block around"),
     (check.feed_forward, lambda x, a, b, c, d: x @ a + b, "hidden-alone", "second map is missing"),
     (check.way_back, lambda *a: back(*a, around=lambda g, top: 1), "one-for-the-identity", "g + gJ"),
-    (check.way_back, lambda *a: back(*a, around=lambda g, top: 0 * g), "no-path-around", "the identity"),
+    (check.way_back, lambda *a: back(*a, around=lambda g, top: 0 * g), "no-path-around", "comes down as it is"),
     (check.way_back, lambda *a: back(*a, around=lambda g, top: top), "top-at-each-depth", "just above it"),
     (check.way_back, lambda *a: back(*a, step=lambda g, up, down: g @ up @ down), "not-transposed", "transposed"),
     (check.way_back, lambda *a: back(*a, step=lambda g, up, down: g @ up.T @ down.T), "order-of-maps", "w_down does"),
@@ -168,3 +168,14 @@ def test_parameters_are_those_of_a_block():
     )
     feedback = check.parameters(attention, net, sum(norms), net / (attention + net + sum(norms)))
     assert feedback.ok, feedback
+
+
+def test_two_results_in_one_array_that_is_overwritten_are_told_so():
+    def shared(w_up, w_down, top):
+        added = plain = np.zeros((len(w_up) + 1, len(top)))
+        added[-1] = top
+        for level in range(len(w_up) - 1, -1, -1):
+            plain[level] = plain[level + 1] @ w_down[level].T @ w_up[level].T
+        return added, plain
+
+    assert "one array serves both" in check.way_back(shared).message

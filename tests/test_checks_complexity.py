@@ -178,3 +178,10 @@ def test_the_longest_sequence_is_one_number():
     assert check.longest(1365).ok
     assert "round down" in check.longest(1366).message
     assert check.longest(...).diagnosis == "unfinished"
+
+
+def test_a_surplus_of_one_product_is_told():
+    feedback = check.cost(lambda i, j, m, h, b: (*check.cost.right(i, j, m, h, b)[:1], h * i * j))
+    assert feedback.diagnosis == "items"
+    more = check.cost(lambda i, j, m, h, b: (check.cost.right(i, j, m, h, b)[0] + 7 * h * i * j, h * i * j * b))
+    assert "7 · n_heads · n_queries · n_keys too many" in more.message

@@ -288,3 +288,13 @@ def test_what_is_seen_is_what_the_masks_say():
     partial = xlnet.permutation_masks(order, n_context=17)[1]
     feedback = check.seen(xlnet.permutation_masks(order)[1].sum(), bert.sum(), partial.sum())
     assert feedback.ok, feedback
+
+
+def test_where_two_masks_differ_is_said_in_words():
+    def curious(order, n_context):
+        content, query = check.partial_masks.right(order, n_context)
+        given = np.isin(np.arange(len(order)), order[:n_context])
+        return content & ~(given & ~given[:, None]), query
+
+    message = check.partial_masks(curious).message
+    assert "content is right but for predicted tokens that look at given ones" in message
