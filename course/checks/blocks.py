@@ -659,8 +659,7 @@ way_back = Exercise(
         Mistake(
             "row-0-never-written",
             "return added, plain -> added[0] = plain[0] = 0.0; return added, plain",
-            "row 0 is 0 in both: it was never written. Does the loop stop one sublayer early? range(n - 1, -1, -1) "
-            "reaches 0.",
+            "row 0 is 0 in both: does the loop stop one sublayer early? range(n - 1, -1, -1) reaches 0.",
         ),
         Mistake(
             "written-too-early",
@@ -668,8 +667,8 @@ way_back = Exercise(
                 "np.array(around[::-1]) -> np.array([*around[-2::-1], top])",
                 "np.array(through[::-1]) -> np.array([*through[-2::-1], top])",
             ),
-            "each row is written before the gradient goes through its sublayer, so top comes twice and the input of "
-            "the first is missing: write it after.",
+            "top comes twice, and the input of the first sublayer is missing: write each row after the gradient has "
+            "gone through its sublayer.",
         ),
         Mistake(
             "bottom-and-top-alone",

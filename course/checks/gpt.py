@@ -448,7 +448,7 @@ top_p = Exercise(
         Mistake(
             "whole-numbers",
             f"{_SHARES} -> ({_SHARES}).astype(int)",
-            "the shares are cut to whole numbers: they were written into an array of integers, so make it with "
+            "the shares are cut to whole numbers, as in an array of integers: make the array of zeros with "
             "dtype=float.",
         ),
         Mistake(

@@ -272,8 +272,8 @@ shift_right = Exercise(
         Mistake(
             "start-everywhere",
             "return inputs -> return np.full_like(targets, start_id)",
-            "every token is start_id: each place was copied from the one before after that had been overwritten. "
-            "Copy from targets.",
+            "every token is start_id, as when each place is copied from the one before after that was overwritten: "
+            "copy from targets.",
         ),
         Mistake(
             "axis-missing",
@@ -354,13 +354,13 @@ shift_right = Exercise(
         Mistake(
             "first-everywhere",
             f"{_JOINED} -> inputs = np.repeat(targets[:, :1], targets.shape[1], axis=1); inputs[:, 0] = start_id",
-            "the first target stands in every later place: each was copied from the one before after that had been "
-            "overwritten. Copy from targets.",
+            "the first target stands in every later place, as when each is copied from a place that was overwritten "
+            "before: copy from targets.",
         ),
         Mistake(
             "added-for-joined",
             f"{_JOINED} -> inputs = kept + start_id",
-            "[start_id] + row adds start_id to every number, for a row is an array and no list: join them with "
+            "start_id is added to every number, as [start_id] + row does where row is an array: join them with "
             "np.concatenate.",
             also=(f"{_JOINED} -> inputs = targets + start_id",),
         ),
@@ -641,8 +641,8 @@ split_at_spans = Exercise(
         Mistake(
             "first-of-each-span-lost",
             f"{_IN_TARGET} -> in_target(tokens, taken & ~starts, starts, marks)",
-            "the first token of each span is lost: after the sentinel the token goes to the target too, so write if, "
-            "not elif.",
+            "the first token of each span is lost (an elif would skip it): after the sentinel that token goes to the "
+            "target too.",
         ),
         Mistake(
             "sentinel-by-place",
