@@ -761,6 +761,11 @@ mean_pooling = Exercise(
             f"{_MEAN} -> (vectors[:, 0] + vectors[np.arange(len(vectors)), counts - 1]) / 2",
             "only the first and the last token are averaged: take all real ones.",
         ),
+        Mistake(
+            "first-mask-for-all",
+            "key_mask -> key_mask[:1]",
+            "the first text's mask serves all texts: each has its own real tokens, and its own number of them.",
+        ),
     ),
 )
 

@@ -228,7 +228,6 @@ merge = Exercise(
             "the three come in another order than asked for: return largest, total, weighted.",
             also=(
                 f"{_STATE} -> return total, weighted, new",
-                f"{_STATE} -> return weighted, total, new",
                 f"{_STATE} -> return total, new, weighted",
             ),
         ),
@@ -287,6 +286,11 @@ merge = Exercise(
             "tile-over-total",
             "p @ v -> p @ v / total",
             "the tile's values are divided by total already: nothing is divided before the last tile.",
+        ),
+        Mistake(
+            "order-reversed",
+            f"{_STATE} -> return weighted, total, new",
+            "the three come in reverse order: return largest, total, weighted.",
         ),
     ),
 )

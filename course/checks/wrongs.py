@@ -230,9 +230,9 @@ def _answer(fn: Function, trial: Trial) -> Answer:
     """What a function of the tables gives; nothing that it returns is refused."""
     try:
         returned = fn(*(copy.copy(x) for x in trial.inputs.values()))
-    except Exception as error:
+        return Answer(tuple(np.asarray(x) for x in (returned if isinstance(returned, tuple) else (returned,))))
+    except Exception as error:  # what came out may be ragged, too
         return Answer(error=error)
-    return Answer(tuple(np.asarray(x) for x in (returned if isinstance(returned, tuple) else (returned,))))
 
 
 def agree(one: Answer, other: Answer, rtol: float) -> bool:
