@@ -1,8 +1,10 @@
 """The published word lists, and the course's minimal pairs."""
 
+from collections import Counter
+
 import pytest
 
-from mha.bias.word_lists import CONTRASTS, association_tests, minimal_pairs, women_by_occupation
+from mha.bias.word_lists import CONTRASTS, association_tests, minimal_pairs, occupations
 from mha.models.pretrained import load_minilm
 
 SIZES = {  # Caliskan, Bryson and Narayanan 2017, table 1: target words and attribute words in all, halved
@@ -34,11 +36,17 @@ def test_no_word_stands_on_both_sides():
             assert set(one).isdisjoint(other)
 
 
-def test_shares_are_percent_and_cover_both_ends():
-    shares = women_by_occupation()
-    assert len(shares) >= 20
-    assert all(0 <= share <= 100 for share in shares.values())
-    assert min(shares.values()) < 5 < 95 < max(shares.values())
+def test_all_sixty_occupations_have_the_figures_of_the_source():
+    """Counts and sum as of data/occupations-stats.tsv of the Winogender schemas, and both ends of it."""
+    by_word = {word: job for job in occupations() for word in job.words}
+    assert (len(by_word), len(occupations())) == (60, 56)
+    assert sum(job.women for job in by_word.values()) == pytest.approx(3021.74)
+    assert Counter(job.year for job in by_word.values()) == {2015: 51, 2016: 9}
+    assert (by_word["plumber"].women, by_word["hygienist"].women) == (0.7, 96.4)
+    secretary = by_word["secretary"]
+    assert (secretary.women, secretary.year) == (94.6, 2016)
+    assert "typist" not in by_word
+    assert by_word["doctor"] is by_word["surgeon"]  # one row of the statistics
 
 
 def test_a_minimal_pair_differs_in_one_token_and_no_frame_is_used_twice():

@@ -1,6 +1,6 @@
 """The published lists: WEAT's sets and tests, women by occupation; and frames for minimal pairs.
 
-`word_lists.toml` and `minimal_pairs.toml` say where each comes from.
+`word_lists.toml`, `occupations.toml` and `minimal_pairs.toml` say where each comes from.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from mha.validation import check_choice
 
-__all__ = ["CONTRASTS", "AssociationTest", "association_tests", "minimal_pairs", "women_by_occupation"]
+__all__ = ["CONTRASTS", "AssociationTest", "Occupation", "association_tests", "minimal_pairs", "occupations"]
 
 # One word changes. {now} and {then} are the two forms of a frame's verb, {rest} what follows it.
 CONTRASTS: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -51,6 +51,20 @@ class AssociationTest:
     b: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Occupation:
+    """A published figure: the share of women among those employed in an occupation of the United States.
+
+    Fields:
+        words: what the occupation is called; several where the statistics have one row for them.
+        women: in percent.  year: which it is of.
+    """
+
+    words: tuple[str, ...]
+    women: float
+    year: int
+
+
 @cache
 def association_tests() -> Mapping[str, AssociationTest]:
     """The ten published tests by id, in order."""
@@ -64,9 +78,10 @@ def association_tests() -> Mapping[str, AssociationTest]:
 
 
 @cache
-def women_by_occupation() -> Mapping[str, float]:
-    """Share of women among those employed in an occupation, in percent: United States, 2015."""
-    return MappingProxyType(dict(_read("word_lists.toml")["women_by_occupation"]))
+def occupations() -> tuple[Occupation, ...]:
+    """All 60 occupations of the source, by published figure: 56 of them."""
+    rows = _read("occupations.toml")["figures"]
+    return tuple(Occupation(tuple(words), float(women), year) for words, women, year in rows)
 
 
 def minimal_pairs(contrast: str, split: str) -> tuple[list[str], list[str]]:
