@@ -15,7 +15,8 @@ import pytest
 from matplotlib.text import Text
 
 from course import figures
-from course.figures import attention, gpt, t5, xlnet
+from course.columns import Interval
+from course.figures import attention, bias_probes, gpt, t5, xlnet
 from mha import reference
 from mha.models.xlnet import permutation_masks
 from mha.view import plots
@@ -29,6 +30,9 @@ CURVES = RNG.random((5, 7)) + 1.6
 COUNTED = {"trigram": RNG.random(7), "5-gram": RNG.random(7)}
 WAYS = ["greedy", "beam of 4", "temperature 0.5", "temperature 1", "top-k 20", "top-p 0.9", "people"]
 WEIGHTS = reference.softmax(RNG.normal(size=(2, 5, 11)))
+TESTS = [*(f"WEAT {n}" for n in range(1, 11)), "WEAT 4, one token", "WEAT 5, one token"]
+CONTRASTS = ["he / she", "father / mother", "he / they", "child / children", "present / past", "anna / emma"]
+CONTRASTS += ["cat / horse", "this / that", "occupations"]
 
 WORDS = ["New", "York", "is", "a", "city"]
 LEAKS = ("one stream, with itself", "one stream, without itself", "two streams")
@@ -63,6 +67,25 @@ DRAWN: dict[str, tuple[Any, ...]] = {
         reference.softmax(SCORES),
         VALUES,
         NAMES,
+    ),
+    "bias_probes.effects_and_twins": (
+        bias_probes.effects_and_twins,
+        {name: Interval(0.5, -0.2, 1.1) for name in TESTS},
+        {name: RNG.random(11) - 0.5 for name in TESTS},
+    ),
+    "bias_probes.effects_by_template": (bias_probes.effects_by_template, {name: RNG.random(6) for name in TESTS}),
+    "bias_probes.occupations": (
+        bias_probes.occupations,
+        np.array([1.0, 38.0, 96.0]),
+        np.array([0.1, -0.2, 0.3]),
+        {"plumber": 0, "hygienist": 2},
+    ),
+    "bias_probes.carrying_heads": (bias_probes.carrying_heads, {name: RNG.random((6, 12)) for name in CONTRASTS}),
+    "bias_probes.probed_heads": (
+        bias_probes.probed_heads,
+        {"at the name": RNG.random(72), "at the stop": RNG.random(72)},
+        RNG.random(72),
+        68,
     ),
     "gpt.learning_curve": (gpt.learning_curve, list(range(0, 700, 100)), CURVES, {"bigram": 2.0, "trigram": 1.7}),
     "gpt.familiar_contexts": (gpt.familiar_contexts, ["0", "1–3", "4–15", "16–63", "64–", "a", "b"], CURVES, COUNTED),
