@@ -1,4 +1,4 @@
-"""The Triton kernel against the explicit attention in float64, through Triton's interpreter in a process of its own."""
+"""The Triton kernels against explicit attention in float64, through Triton's interpreter in a process of its own."""
 
 import os
 import subprocess
@@ -17,6 +17,7 @@ import sys, torch
 from torch.testing import assert_close
 from mha.attention import attention
 from mha.variants.triton_attention import triton_attention
+from mha.variants.triton_tuned import triton_tuned
 
 dtype = getattr(torch, sys.argv[1])
 n_queries, n_keys, head_dim = map(int, sys.argv[2:5])
@@ -27,20 +28,46 @@ q, k, v = (x.to(dtype) for x in (q, k, v))
 q = q.transpose(1, 2).contiguous().transpose(1, 2)  # the layout that splitting heads leaves
 for scale in (None, 0.25):
     want, _ = attention(*(x.double() for x in (q, k, v)), is_causal=is_causal, scale=scale)
-    got = triton_attention(q, k, v, is_causal=is_causal, scale=scale)
-    assert got.dtype == dtype
     largest = (q.double() @ k.double().mT).abs().max().item() * (scale or head_dim**-0.5)
     rounding = torch.finfo(torch.float32).eps * largest + 2 * torch.finfo(dtype).eps  # scores; weights, out
     allowed = rounding * v.double().abs().max().item()
-    assert_close(got.double(), want, atol=allowed, rtol=0.0)
+    for kernel in (triton_attention, triton_tuned):
+        got = kernel(q, k, v, is_causal=is_causal, scale=scale)
+        assert got.dtype == dtype
+        assert_close(got.double(), want, atol=allowed, rtol=0.0, msg=lambda text: f"{kernel.__name__}: {text}")
 print("equal")
+"""
+COMPILED = """
+import sys, triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+from mha.variants import triton_tuned_forward as kernels
+
+pointers = dict.fromkeys(("q_ptr", "k_ptr", "v_ptr", "out_ptr"), "*fp16")
+sizes = {"n_queries": "i32", "n_keys": "i32", "scale_log2": "fp32"}
+block_i, block_j, warps, stages = kernels.SIZES[-1]
+fixed = {
+    "HEAD_DIM": 64, "PADDED_DIM": 64, "BLOCK_I": block_i, "BLOCK_J": block_j, "IS_CAUSAL": sys.argv[1] == "causal",
+    "PRECISION": "tf32", "UPCAST": False,
+}
+signature = pointers | sizes | dict.fromkeys(fixed, "constexpr")
+source = ASTSource(fn=kernels.forward, signature=signature, constexprs=fixed)
+kernel = triton.compile(
+    source, target=GPUTarget("cuda", 90, 32), options={"num_warps": warps, "num_stages": stages}
+)
+print("wgmma.mma_async" in kernel.asm["ptx"], "ex2.approx" in kernel.asm["ptx"])
 """
 
 
 def interpreted(*arguments: object) -> str:
+    return ran(PARITY, {"TRITON_INTERPRET": "1"}, *arguments)
+
+
+def ran(program: str, switches: dict[str, str], *arguments: object) -> str:
+    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
     run = subprocess.run(
-        [sys.executable, "-c", PARITY, *map(str, arguments)],
-        env=os.environ | {"TRITON_INTERPRET": "1"},
+        [sys.executable, "-c", program, *map(str, arguments)],
+        env=environment | switches,
         capture_output=True,
         text=True,
         check=False,
@@ -62,8 +89,14 @@ def interpreted(*arguments: object) -> str:
         ("bfloat16", 71, 73, 16),
     ],
 )
-def test_kernel_equals_explicit_attention(dtype, n_queries, n_keys, head_dim, mask):
+def test_kernels_equal_explicit_attention(dtype, n_queries, n_keys, head_dim, mask):
     assert interpreted(dtype, n_queries, n_keys, head_dim, mask) == "equal\n"
+
+
+@needs_triton
+@pytest.mark.parametrize("mask", ["plain", "causal"])
+def test_the_tuned_kernel_compiles_to_a_hoppers_matrix_units_without_one(mask, tmp_path):
+    assert ran(COMPILED, {"TRITON_CACHE_DIR": str(tmp_path)}, mask) == "True True\n"
 
 
 def test_causal_wants_no_more_queries_than_keys():

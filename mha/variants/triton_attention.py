@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mha.attention import check_attention
 
-__all__ = ["triton_attention", "triton_is_installed"]
+__all__ = ["SMALLEST_BLOCK", "check_triton", "triton_attention", "triton_is_installed"]
 
 DTYPES = (torch.float16, torch.bfloat16, torch.float32)
 LARGEST_HEAD_DIM = 128
@@ -41,11 +41,7 @@ def triton_attention(q: Tensor, k: Tensor, v: Tensor, *, is_causal: bool = False
             imported.
     Source: Dao et al. 2022, algorithm 1, with the outer loop over queries (Dao 2023); Milakov and Gimelshein 2018.
     """
-    _check(q, k, v, is_causal, scale)
-    if not triton_is_installed():
-        raise ModuleNotFoundError("triton_attention needs the package triton, which is not installed here")
-    if q.device.type != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":
-        raise ValueError(f"q must be on cuda, or TRITON_INTERPRET=1 be set before Triton is imported; got {q.device}")
+    check_triton(q, k, v, is_causal=is_causal, scale=scale)
     from mha.variants.triton_forward import forward
 
     n_queries, head_dim = q.shape[-2:]
@@ -74,7 +70,8 @@ def triton_attention(q: Tensor, k: Tensor, v: Tensor, *, is_causal: bool = False
     return out
 
 
-def _check(q: Tensor, k: Tensor, v: Tensor, is_causal: bool, scale: float | None) -> None:
+def check_triton(q: Tensor, k: Tensor, v: Tensor, *, is_causal: bool, scale: float | None) -> None:
+    """Raise what `triton_attention` raises, before anything is computed."""
     check_attention(q, k, v, is_causal=is_causal, scale=scale)
     for name, x in (("q", q), ("k", k), ("v", v)):
         if x.dtype != q.dtype:  # autocast does not reach a kernel
@@ -90,3 +87,7 @@ def _check(q: Tensor, k: Tensor, v: Tensor, is_causal: bool, scale: float | None
             f"k and v must have one shape, and q's but for the length, "
             f"got {tuple(q.shape)}, {tuple(k.shape)} and {tuple(v.shape)}"
         )
+    if not triton_is_installed():
+        raise ModuleNotFoundError("triton_attention needs the package triton, which is not installed here")
+    if q.device.type != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":
+        raise ValueError(f"q must be on cuda, or TRITON_INTERPRET=1 be set before Triton is imported; got {q.device}")
