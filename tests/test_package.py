@@ -25,7 +25,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 EXTRAS = PROJECT["optional-dependencies"]
 PACKAGES = ("mha", "course", "experiments", "benchmarks")
 INSTALLED_AS = {"sklearn": "scikit-learn"}
-NOT_REQUIRED = {"triton"}  # comes with the builds of torch that can use it; mha imports it where it is
+NOT_REQUIRED = {"triton"}  # comes with builds of torch that can use it, and with the tests; mha imports it where it is
 
 
 def ranges(name: str) -> dict[str, Requirement]:

@@ -150,6 +150,7 @@ def test_torch_comes_from_the_ordinary_index_otherwise(monkeypatch, platform, gp
         ("tokenizers==0.23.3", "tokenizers>=0.23.3,<0.24"),
         ("jupyter-book==1.0.4.post1", "jupyter-book>=1.0.4.post1,<2"),
         ("sphinx-book-theme==1.2.0  # <1.3: a second search button", "sphinx-book-theme>=1.2.0,<1.3"),
+        ('triton==3.7.1 ; sys_platform == "linux"  # kernels', 'triton>=3.7.1,<4 ; sys_platform == "linux"'),
         ("# a comment", "# a comment"),
     ],
 )

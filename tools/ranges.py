@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 
-PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>[0-9][\w.]*)\s*(?:#\s*(?P<cap><[0-9.]*[0-9]))?")
+PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>[0-9][\w.]*)\s*(?P<where>;.*)?")
+CAP = re.compile(r"\s*(<[0-9.]*[0-9])")
 
 __all__ = ["as_ranges"]
 
@@ -19,10 +20,14 @@ def upper_bound(version: str) -> str:
 
 
 def as_range(line: str) -> str:
-    pin = PIN.match(line)
+    """A pin as a range, for the same machines; any other line as it is."""
+    asked, _, comment = line.partition("#")
+    pin = PIN.match(asked)
     if pin is None:
         return line
-    return f"{pin['name']}>={pin['version']},{pin['cap'] or upper_bound(pin['version'])}"
+    cap = CAP.match(comment)
+    upper = cap[1] if cap else upper_bound(pin["version"])
+    return f"{pin['name']}>={pin['version']},{upper}" + (f" {pin['where'].strip()}" if pin["where"] else "")
 
 
 def as_ranges(requirements: str) -> str:
