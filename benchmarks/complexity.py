@@ -1,17 +1,25 @@
 """Time and peak memory of five kinds of attention against the length; time of a layer against heads and width.
 
-    python -m benchmarks.complexity [--runs 5] [--rounds 7]
+    python -m benchmarks.complexity [--runs 6] [--rounds 5] [--two-cores]
 
-Everything is a float32 forward pass of batch 1; memory is also taken of forward and backward. Each run is a process of
-its own, since two processes differ by more than the rounds of one do. Stored are each run's medians.
+Everything is a float32 forward pass of batch 1 on one thread; memory is also taken of forward and backward. Each run is
+a process of its own, since two processes differ by more than the rounds of one do. Stored is the best of a run's
+rounds, since a disturbance only lengthens them. The kinds are timed on two heaps in turn: as the C library manages it,
+which gives a large array's pages back and gets new ones, each at the price of a page fault; and, where that library is
+glibc, told to keep them. With --two-cores the layers with many heads alone are timed, on two threads, which wants a
+machine without other work.
 """
 
 from __future__ import annotations
 
 import argparse
 import multiprocessing
-from collections.abc import Callable
+import os
+import platform
+import statistics
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -22,7 +30,7 @@ from benchmarks.stored import save_results
 from mha.attention import attention, fused_attention
 from mha.heads import MultiHeadAttention
 from mha.measure.memory import peak_bytes
-from mha.measure.timing import summary, time_calls
+from mha.measure.timing import time_calls
 from mha.variants.linear_attention import linear_attention
 from mha.variants.sliding_window import sliding_window_attention
 from mha.variants.tiled import tiled_attention
@@ -31,6 +39,7 @@ LENGTHS = [64, 128, 256, 512, 1024, 2048, 4096, 8192]
 HEAD_DIM, WINDOW = 64, 256
 HEADS, LENGTH_OF_HEADS, WIDTH_OF_HEADS = [1, 2, 4, 8, 16, 32], 512, 256
 WIDTHS, LENGTH_OF_WIDTHS = [64, 128, 256, 512, 1024], 512
+HEAPS = {"fresh": {}, "kept": {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}}
 PARTS_WIDTH, PARTS_HEADS, PARTS_LENGTHS = 256, 4, [64, 128, 256, 512, 1024, 2048, 4096]
 
 Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -64,33 +73,55 @@ def memory(variant: str, length: int, backward: bool) -> int:
 
 @torch.no_grad()
 def times_of_lengths(rounds: int) -> list[dict[str, Any]]:
-    """Each variant at each length."""
+    """Each variant at each length: seconds, and how many pages one call had to ask the system for."""
     rows = []
     for length in LENGTHS:
         q, k, v = tensors(length)
         calls = {name: lambda attend=attend: attend(q, k, v) for name, attend in VARIANTS.items()}  # noqa: B023
         for name, seconds in time_calls(calls, rounds=rounds).items():
-            rows.append({"variant": name, "length": length, "seconds": seconds})
+            row = {"variant": name, "length": length, "seconds": min(seconds)}
+            rows.append(row | {"page_faults": page_faults(calls[name])})
+    return rows
+
+
+def page_faults(call: Callable[[], object]) -> int | None:
+    """Pages that a call is the first to touch since the system gave them out; None where the system does not say."""
+    try:
+        import resource  # there is none on Windows
+    except ModuleNotFoundError:
+        return None
+
+    def counted() -> int:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        call()
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    return statistics.median_low(counted() for _ in range(3))
+
+
+@torch.no_grad()
+def times_of_heads(rounds: int) -> list[dict[str, Any]]:
+    """A whole layer at several numbers of heads."""
+    rows = []
+    for path in ("fused", "explicit"):
+        calls = {str(n): layer_calls(WIDTH_OF_HEADS, n, LENGTH_OF_HEADS)[path] for n in HEADS}
+        times = time_calls(calls, rounds=rounds)
+        rows += [{"path": path, "heads": n, "seconds": min(times[str(n)])} for n in HEADS]
     return rows
 
 
 @torch.no_grad()
 def times_of_layers(rounds: int) -> dict[str, list[dict[str, Any]]]:
-    """A whole layer at several numbers of heads and widths, and its two parts at several lengths."""
-    heads = {n: layer_calls(WIDTH_OF_HEADS, n, LENGTH_OF_HEADS) for n in HEADS}
-    widths = {m: layer_calls(m, 4, LENGTH_OF_WIDTHS) for m in WIDTHS}
-    tables = {"heads": heads, "width": widths}
-    results: dict[str, list[dict[str, Any]]] = {}
-    for table, calls in tables.items():
-        flat = {(value, path): call for value, paths in calls.items() for path, call in paths.items()}
-        named = {f"{value} {path}": call for (value, path), call in flat.items()}
-        times = time_calls(named, rounds=rounds)
-        results[table] = [{table: value, "path": path, "seconds": times[f"{value} {path}"]} for value, path in flat]
-    results["parts"] = []
+    """A whole layer at several widths, and its two parts at several lengths."""
+    widths, parts = [], []
+    for path in ("fused", "explicit"):
+        calls = {str(m): layer_calls(m, 4, LENGTH_OF_WIDTHS)[path] for m in WIDTHS}
+        for m, seconds in zip(WIDTHS, time_calls(calls, rounds=rounds).values(), strict=True):
+            widths.append({"width": m, "path": path, "seconds": min(seconds)})
     for length in PARTS_LENGTHS:
         for part, seconds in time_calls(part_calls(length), rounds=rounds).items():
-            results["parts"].append({"length": length, "part": part, "seconds": seconds})
-    return results
+            parts.append({"length": length, "part": part, "seconds": min(seconds)})
+    return {"width": widths, "parts": parts}
 
 
 def layer_calls(d_model: int, n_heads: int, length: int) -> dict[str, Callable[[], object]]:
@@ -127,24 +158,54 @@ def memories() -> list[dict[str, Any]]:
     return rows
 
 
-def times(rounds: int) -> dict[str, list[dict[str, Any]]]:
-    """One run: every table of times, each with its medians over the rounds."""
-    tables = {"length": times_of_lengths(rounds), **times_of_layers(rounds)}
-    return {name: [row | {"seconds": summary(row["seconds"]).median} for row in rows] for name, rows in tables.items()}
+def times(rounds: int, heap: str, threads: int) -> dict[str, list[dict[str, Any]]]:
+    """One run on one heap; the layers are timed on the fresh one alone."""
+    torch.set_num_threads(threads)
+    if threads > 1:
+        return {"heads": times_of_heads(rounds)}
+    tables = {"length": [{"heap": heap} | row for row in times_of_lengths(rounds)]}
+    if heap == "fresh":
+        tables |= {"heads": times_of_heads(rounds), **times_of_layers(rounds)}
+    return tables
+
+
+@contextmanager
+def environment(switches: dict[str, str]) -> Iterator[None]:
+    """These variables for the processes that are started meanwhile: glibc reads its own when a process begins."""
+    os.environ.update(switches)
+    try:
+        yield
+    finally:
+        for name in switches:
+            del os.environ[name]
+
+
+def run(number: int, rounds: int, threads: int) -> dict[str, list[dict[str, Any]]]:
+    """Both heaps, a process each."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for heap in HEAPS if threads == 1 and platform.libc_ver()[0] == "glibc" else ["fresh"]:
+        spawn = multiprocessing.get_context("spawn")
+        with environment(HEAPS[heap]), ProcessPoolExecutor(1, mp_context=spawn) as pool:
+            tables = pool.submit(times, rounds, heap, threads).result()
+        for name, rows in tables.items():
+            found[name] = found.get(name, []) + [{"run": number} | row for row in rows]
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--runs", type=int, default=6)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--two-cores", action="store_true")
     options = parser.parse_args()
-    results: dict[str, Any] = {"memory": memories(), "length": [], "heads": [], "width": [], "parts": []}
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=spawn, max_tasks_per_child=1) as pool:
-        for run, tables in enumerate(tqdm(pool.map(times, [options.rounds] * options.runs), total=options.runs)):
-            for name, rows in tables.items():
-                results[name] += [{"run": run} | row for row in rows]
-    print(save_results("complexity", results | {"rounds": options.rounds}))
+    threads = 2 if options.two_cores else 1
+    torch.set_num_threads(threads)
+    results: dict[str, Any] = {} if options.two_cores else {"memory": memories()}
+    for number in tqdm(range(options.runs)):
+        for name, rows in run(number, options.rounds, threads).items():
+            results[name] = results.get(name, []) + rows
+    results |= {"rounds": options.rounds, "seconds_are": "the best of a run's rounds"}
+    print(save_results("heads_on_two_cores" if options.two_cores else "complexity", results))
 
 
 if __name__ == "__main__":

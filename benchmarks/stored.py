@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mha.measure.setting import setting
 from mha.measure.timing import paired_ratio, summary
 
-__all__ = ["RESULTS", "load_results", "milliseconds", "ratio", "save_results"]
+__all__ = ["RESULTS", "by_run", "load_results", "milliseconds", "ratio", "save_results"]
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -39,3 +42,20 @@ def ratio(times: Mapping[str, Sequence[float]], name: str, other: str) -> list[f
     """Median of the ratio within each round, and its quartiles."""
     found = paired_ratio(times, name, other)
     return [found.median, found.lower, found.upper]
+
+
+def by_run(rows: Sequence[Mapping[str, Any]], column: str = "seconds", **chosen: Any) -> NDArray[Any]:
+    """A column of the rows that have these values, one line a run.
+
+    Args:
+        rows: dicts with a "run".  column: which number.  chosen: name=value that a row must have.
+    Returns:
+        (run, row), the rows in their order.
+    Raises:
+        ValueError: no row has these values.
+    """
+    found = [row for row in rows if chosen.items() <= row.items()]
+    if not found:
+        raise ValueError(f"there must be rows with {chosen}, got none of {len(rows)}")
+    runs = sorted({row["run"] for row in found})
+    return np.array([[row[column] for row in found if row["run"] == run] for run in runs])

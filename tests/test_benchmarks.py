@@ -94,3 +94,11 @@ def test_both_sides_encode_the_same(ragged):
     assert (not ragged) == bool(real.all())
     for out in outs[1:]:
         assert_close(out[real], outs[0][real], atol=2e-5, rtol=0)
+
+
+def test_a_column_comes_run_by_run():
+    rows = [{"run": run, "kind": kind, "seconds": 10 * run + n} for run in (1, 0) for n, kind in enumerate("aab")]
+    assert stored.by_run(rows, kind="a").tolist() == [[0, 1], [10, 11]]
+    assert stored.by_run(rows, "run", kind="b").tolist() == [[0], [1]]
+    with pytest.raises(ValueError, match="got none of 6"):
+        stored.by_run(rows, kind="c")
