@@ -1,0 +1,163 @@
+"""What a chapter shows of a GPU: tables of the stored measurements, or the plain words that there are none.
+
+Each function takes the results that `measured_cards` found. Without any it returns a note, so that the page says what
+is missing; nothing is ever made up.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.gpu.published import PUBLISHED
+from benchmarks.stored import RESULTS
+from course.columns import Cell
+from course.tables import Column, Table
+from mha.measure.timing import summary
+
+__all__ = ["Note", "backends_table", "clocks_table", "decoding_table", "kernels_table", "measured_cards"]
+__all__ += ["own_rates", "published_lines", "published_table", "regimes_table"]
+
+os.environ.setdefault("KINETO_LOG_LEVEL", "9")  # or the profiler writes to stderr whenever it starts and stops
+Results = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Note:
+    """A sentence in place of a table."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(self.text)}</p>"
+
+
+NONE = Note("No GPU has been measured for this page: on one, python -m benchmarks.gpu fills this in.")
+
+
+def measured_cards(folder: Path = RESULTS) -> list[Results]:
+    """The stored measurements of GPUs, by file name."""
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("gpu-*.json"))]
+
+
+def device(results: Results) -> str:
+    """The card's name and the day, as captions say them."""
+    return f"{results['gpu']['device']}, {results['setting']['date']}"
+
+
+def right_runs(results: Results, phase: str) -> list[tuple[Results, str, Results, float]]:
+    """(cell, backend, run, median seconds) of what was measured and right in a phase."""
+    return [
+        (cell, name, run, summary(run["seconds"]).median)
+        for cell in results["cells"]
+        if cell["phase"] == phase
+        for name, run in cell["backends"].items()
+        if "seconds" in run
+    ]
+
+
+def regimes_table(cards: Sequence[Results]) -> Table | Note:
+    """The same work by five clocks: the first three time the host where the work is small."""
+    rows: list[list[Cell]] = [
+        [how, regime["shape"], 1e6 * summary(seconds).median]
+        for regime in (cards[0]["regimes"] if cards else [])
+        for how, seconds in regime.get("seconds", {}).items()
+    ]
+    columns = [Column("clock"), Column("shape"), Column("one call", unit="µs", digits=1, main=True)]
+    return Table(rows, columns, caption=f"One call by five clocks: {device(cards[0])}") if rows else NONE
+
+
+def backends_table(cards: Sequence[Results], phase: str = "lengths") -> Table | Note:
+    """Every backend on the shapes of a phase: its rate, its error, how it was timed; or why there is no time."""
+    rows: list[list[Cell]] = []
+    for cell in cards[0]["cells"] if cards else []:
+        if cell["phase"] != phase:
+            continue
+        for name, run in cell["backends"].items():
+            timed = "seconds" in run
+            rate = cell["flops"] / summary(run["seconds"]).median / 1e12 if timed else run["status"]
+            error = run["errors"]["output"] if "errors" in run else None
+            rows.append([name, cell["shape"], rate, error, run.get("timed_by", "–")])
+    columns = [Column("backend"), Column("shape"), Column("rate", unit="TFLOP/s", digits=0, main=True)]
+    columns += [Column("error", digits=0, form="scientific"), Column("timed by")]
+    return Table(rows, columns, caption=f"Medians of ten rounds in turns: {device(cards[0])}") if rows else NONE
+
+
+def decoding_table(cards: Sequence[Results]) -> Table | Note:
+    """One query against a cache, as the bandwidth that was reached: that is its limit."""
+    rows: list[list[Cell]] = []
+    for cell, name, _, seconds in right_runs(cards[0], "decoding") if cards else []:
+        rate = cell["n_bytes"] / seconds
+        share = rate / cards[0]["ceilings"][cell["dtype"]]["bytes_per_s"]
+        rows.append([name, cell["shape"], rate / 1e9, 100 * share])
+    columns = [Column("backend"), Column("shape"), Column("read", unit="GB/s", digits=0)]
+    columns += [Column("of a copy's rate", unit="%", digits=0, main=True)]
+    return Table(rows, columns, caption=f"Decoding: {device(cards[0])}") if rows else NONE
+
+
+def kernels_table(cards: Sequence[Results]) -> Table | Note:
+    """Which kernels ran when PyTorch chose, and when the formula was written out."""
+    rows: list[list[Cell]] = [
+        [name, kernel["kernel"][:60], 1e6 * kernel["seconds"]]
+        for cell in (cards[0]["cells"][:1] if cards else [])
+        for name, run in cell["backends"].items()
+        for kernel in run.get("kernels", [])
+    ]
+    columns = [Column("backend"), Column("kernel"), Column("time", unit="µs", digits=1, main=True)]
+    return Table(rows, columns, caption=f"Kernels of one call, by the profiler: {device(cards[0])}") if rows else NONE
+
+
+def clocks_table(cards: Sequence[Results]) -> Table | Note:
+    """What the card's clocks and power were while the ceilings were measured."""
+    rows: list[list[Cell]] = []
+    for dtype, found in cards[0]["ceilings"].items() if cards else []:
+        seen = found["while_timed"]
+        if "reason" in seen:
+            rows.append([dtype, None, None, seen["reason"]])
+        else:
+            rows.append([dtype, seen["sm_mhz"][0], seen["power_w"][2], ", ".join(seen["held_back_by"]) or "nothing"])
+    columns = [Column("format"), Column("lowest clock", unit="MHz", digits=0, main=True)]
+    columns += [Column("most power", unit="W", digits=0), Column("held back by")]
+    return Table(rows, columns, caption=f"The card while products ran: {device(cards[0])}") if rows else NONE
+
+
+def published_table(cards: Sequence[Results]) -> Table | Note:
+    """Published rates beside ours, with both cards."""
+    rows: list[list[Cell]] = []
+    for card in cards:
+        for row in card.get("published", []):
+            theirs, ours = (row[key] and row[key] / 1e12 for key in ("their_flops_per_s", "our_flops_per_s"))
+            names = f"{row['theirs']} / {row['ours']}"
+            rows.append([row["shape"], names, row["their_card"], theirs, row["our_card"], ours])
+    columns = [Column("shape"), Column("theirs / ours"), Column("their card")]
+    columns += [Column("theirs", unit="TFLOP/s", digits=0), Column("our card")]
+    columns += [Column("ours", unit="TFLOP/s", digits=0, main=True)]
+    return Table(rows, columns, caption="Published figures and ours, forward, not causal and causal") if rows else NONE
+
+
+def published_lines(head_dim: int = 64) -> dict[str, list[tuple[int, float]]]:
+    """What was measured by others -> (tokens, TFLOP/s), without a causal mask."""
+    lines: dict[str, list[tuple[int, float]]] = {}
+    for figure in PUBLISHED:
+        shape, rate = figure.shape, figure.flops_per_s
+        if shape.dtype == "float16" and shape.head_dim == head_dim and not shape.is_causal and rate is not None:
+            lines.setdefault(figure.theirs, []).append((shape.n_keys, rate / 1e12))
+    return lines
+
+
+def own_rates(cards: Sequence[Results], head_dim: int = 64) -> tuple[dict[str, list[tuple[int, float]]], float | None]:
+    """The same of the first card, by our names, and the rate of its matrix products; nothing without a card."""
+    lines: dict[str, list[tuple[int, float]]] = {}
+    for cell, name, _, seconds in right_runs(cards[0], "lengths") if cards else []:
+        if cell["head_dim"] == head_dim and not cell["is_causal"]:
+            lines.setdefault(name, []).append((cell["n_keys"], cell["flops"] / seconds / 1e12))
+    peak = cards[0]["ceilings"]["float16"]["flops_per_s"] / 1e12 if cards else None
+    return {name: sorted(line) for name, line in lines.items()}, peak
