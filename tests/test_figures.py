@@ -16,8 +16,9 @@ from matplotlib.text import Text
 
 from course import figures
 from course.columns import Interval
-from course.figures import attention, bias_probes, gpt, t5, xlnet
+from course.figures import attention, bias_probes, complexity, gpt, gpu_timing, t5, xlnet
 from mha import reference
+from mha.measure.roofline import Machine
 from mha.models.xlnet import permutation_masks
 from mha.view import plots
 
@@ -29,6 +30,7 @@ SCORES = RNG.normal(size=(2, 3))
 CURVES = RNG.random((5, 7)) + 1.6
 COUNTED = {"trigram": RNG.random(7), "5-gram": RNG.random(7)}
 WAYS = ["greedy", "beam of 4", "temperature 0.5", "temperature 1", "top-k 20", "top-p 0.9", "people"]
+KINDS, LENGTHS = ["explicit", "fused", "tiled", "sliding window", "linear"], [64, 256, 1024, 8192]
 WEIGHTS = reference.softmax(RNG.normal(size=(2, 5, 11)))
 TESTS = [*(f"WEAT {n}" for n in range(1, 11)), "WEAT 4, one token", "WEAT 5, one token"]
 CONTRASTS = ["he / she", "father / mother", "he / they", "child / children", "present / past", "anna / emma"]
@@ -86,6 +88,49 @@ DRAWN: dict[str, tuple[Any, ...]] = {
         {"at the name": RNG.random(72), "at the stop": RNG.random(72)},
         RNG.random(72),
         68,
+    ),
+    "complexity.operations": (
+        complexity.operations,
+        [64, 256, 1024, 4096],
+        {"projections": [5, 10, 20, 40], "scores and average": [1, 4, 16, 64], "softmax": [0.1, 0.4, 1.6, 6.4]},
+        512,
+    ),
+    "complexity.time_and_memory": (
+        complexity.time_and_memory,
+        LENGTHS,
+        {kind: 1 + RNG.random((6, 4)) for kind in KINDS},
+        {kind: 2**20 * (1 + RNG.random(4)) for kind in KINDS},
+    ),
+    "complexity.processes": (
+        complexity.processes,
+        {heap: {kind: 1 + RNG.random(6) for kind in KINDS} for heap in ("fresh", "kept")},
+    ),
+    "complexity.levels_and_tiles": (complexity.levels_and_tiles,),
+    "complexity.three_maps": (complexity.three_maps, dict.fromkeys(("softmax", "window of 12", "linear"), np.eye(48))),
+    "complexity.heads_and_width": (
+        complexity.heads_and_width,
+        [1, 2, 4, 8, 16, 32],
+        {path: 1 + RNG.random((6, 6)) for path in ("explicit", "fused")},
+        [64, 128, 256, 512, 1024],
+        {path: 1 + RNG.random((6, 5)) for path in ("explicit", "fused")},
+    ),
+    "gpu_timing.roofline": (
+        gpu_timing.roofline,
+        Machine(flops_per_s=1e11, bytes_per_s=1e10),
+        {"explicit": [(4.0, 3e10, "128"), (5.0, 2e10, "512")], "SDPA's choice": [(32.0, 8e10, "128")]},
+    ),
+    "gpu_timing.disturbed_rounds": (
+        gpu_timing.disturbed_rounds,
+        {
+            name: 1 + RNG.random(8)
+            for name in ("explicit", "explicit, compiled", "SDPA's choice", "FlexAttention, compiled")
+        },
+    ),
+    "gpu_timing.published": (
+        gpu_timing.published,
+        {f"FlashAttention-{n}": [(1024, 300.0 + n), (4096, 320.0 + n)] for n in range(5)},
+        {"flash": [(1024, 310.0)], "Triton, tuned": [(4096, 330.0)]},
+        800.0,
     ),
     "gpt.learning_curve": (gpt.learning_curve, list(range(0, 700, 100)), CURVES, {"bigram": 2.0, "trigram": 1.7}),
     "gpt.familiar_contexts": (gpt.familiar_contexts, ["0", "1–3", "4–15", "16–63", "64–", "a", "b"], CURVES, COUNTED),

@@ -17,7 +17,7 @@ FLOORS = {
     4: "mha: tasks text train generate recording",
     5: "mha: compress interpret bias measure statistics parallel",
     6: "mha: view",
-    7: "course: claims plain predict progress verdicts checks figures tables columns touch",
+    7: "course: claims findings plain predict progress verdicts checks figures tables columns touch gpu_page",
 }
 FLOOR = {
     f"{package}.{name}": floor

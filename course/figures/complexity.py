@@ -33,8 +33,8 @@ KINDS = {  # a kind of attention looks the same in every picture: colour, line, 
 }
 LEVELS = (  # from the smallest and fastest to the largest and slowest: what tiled attention keeps there
     ("registers", "the sums of one tile"),
-    ("cache on the chip", "a tile of scores, its q, k, v"),
-    ("main memory", "all of q, k, v and the output"),
+    ("cache on the chip", "one tile, its q, k, v"),
+    ("main memory", "all q, k, v, the output"),
 )
 SHORT = {"sliding window": "window"}
 
@@ -103,13 +103,13 @@ def levels_and_tiles() -> None:
     """The levels of a memory, and which part of the square of scores lies on the chip when a tile is computed."""
     _, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 4.0), width_ratios=[1.15, 1])
     for n, (name, holds) in enumerate(LEVELS):
-        width = 0.66 + 0.34 * n / (len(LEVELS) - 1)
+        width = 0.8 + 0.2 * n / (len(LEVELS) - 1)
         y = len(LEVELS) - 1 - n
         left.add_patch(
             Rectangle((0.5 - width / 2, y + 0.08), width, 0.84, facecolor=f"C{n}", alpha=0.25, edgecolor="0.3")
         )
-        left.text(0.5, y + 0.66, name, ha="center", va="center", fontweight="bold", fontsize=11)
-        left.text(0.5, y + 0.34, holds, ha="center", va="center", fontsize=10)
+        left.text(0.5, y + 0.66, name, ha="center", va="center", fontweight="bold")
+        left.text(0.5, y + 0.34, holds, ha="center", va="center")
     left.annotate("", (-0.03, len(LEVELS) - 0.1), (-0.03, 0.1), arrowprops={"arrowstyle": "-|>"})
     left.text(-0.1, len(LEVELS) / 2, "smaller, faster", rotation=90, ha="center", va="center")
     left.set(xlim=(-0.18, 1.02), ylim=(0, len(LEVELS)))
@@ -125,7 +125,7 @@ def _square(ax: Axes) -> None:
             face = "C1" if now else "C0" if done and row == 1 else "white"
             ax.add_patch(Rectangle((column, 3 - row), 1, 1, facecolor=face, alpha=0.35, edgecolor="0.4"))
     ax.annotate("tile", (2.5, 2.5), ha="center", va="center")
-    ax.annotate("summed,\nforgotten", (1, 2.5), ha="center", va="center", fontsize=10)
+    ax.annotate("summed,\nforgotten", (1, 2.5), ha="center", va="center")
     ax.annotate("", (3.95, 2.5), (3.05, 2.5), arrowprops={"arrowstyle": "-|>"})
     ax.text(2, 4.12, "tiles of keys", ha="center", va="bottom")
     ax.text(-0.15, 2, "queries", rotation=90, ha="right", va="center")
