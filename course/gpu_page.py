@@ -75,20 +75,25 @@ def regimes_table(cards: Sequence[Results]) -> Table | Note:
     return Table(rows, columns, caption=f"One call by five clocks: {device(cards[0])}") if rows else NONE
 
 
-def backends_table(cards: Sequence[Results], phase: str = "lengths") -> Table | Note:
-    """Every backend on the shapes of a phase: its rate, its error, how it was timed; or why there is no time."""
+def backends_table(cards: Sequence[Results], n_keys: int = 4096) -> Table | Note:
+    """The rate of every backend on the published shapes of one length, or why there is none; and its largest error."""
+    cells = [c for c in cards[0]["cells"] if c["phase"] == "lengths" and c["n_keys"] == n_keys] if cards else []
     rows: list[list[Cell]] = []
-    for cell in cards[0]["cells"] if cards else []:
-        if cell["phase"] != phase:
-            continue
-        for name, run in cell["backends"].items():
-            timed = "seconds" in run
-            rate = cell["flops"] / summary(run["seconds"]).median / 1e12 if timed else run["status"]
-            error = run["errors"]["output"] if "errors" in run else None
-            rows.append([name, cell["shape"], rate, error, run.get("timed_by", "–")])
-    columns = [Column("backend"), Column("shape"), Column("rate", unit="TFLOP/s", digits=0, main=True)]
+    for name in dict.fromkeys(name for cell in cells for name in cell["backends"]):
+        runs = [(cell, cell["backends"].get(name, {"status": "not run"})) for cell in cells]
+        errors = [run["errors"]["output"] for _, run in runs if "errors" in run]
+        how = ", ".join(sorted({run["timed_by"] for _, run in runs if "timed_by" in run})) or "–"
+        rows.append([name, *(_rate(cell, run) for cell, run in runs), max(errors, default=None), how])
+    columns = [Column("backend")]
+    for cell in cells:
+        head = f"d {cell['head_dim']}{', causal' * cell['is_causal']}"
+        columns.append(Column(head, unit="TFLOP/s", digits=0, main=cell is cells[0]))
     columns += [Column("error", digits=0, form="scientific"), Column("timed by")]
-    return Table(rows, columns, caption=f"Medians of ten rounds in turns: {device(cards[0])}") if rows else NONE
+    return Table(rows, columns, caption=f"Forward, {n_keys} tokens, 16 bits: {device(cards[0])}") if rows else NONE
+
+
+def _rate(cell: Results, run: Results) -> Cell:
+    return cell["flops"] / summary(run["seconds"]).median / 1e12 if "seconds" in run else str(run["status"])
 
 
 def decoding_table(cards: Sequence[Results]) -> Table | Note:
@@ -129,11 +134,11 @@ def clocks_table(cards: Sequence[Results]) -> Table | Note:
     return Table(rows, columns, caption=f"The card while products ran: {device(cards[0])}") if rows else NONE
 
 
-def published_table(cards: Sequence[Results]) -> Table | Note:
-    """Published rates beside ours, with both cards."""
+def published_table(cards: Sequence[Results], lengths: Sequence[int] = (4096, 16384, 32768)) -> Table | Note:
+    """Published rates beside ours, with both cards, at the lengths that the page speaks of."""
     rows: list[list[Cell]] = []
     for card in cards:
-        for row in card.get("published", []):
+        for row in (row for row in card.get("published", []) if row["n_keys"] in lengths):
             theirs, ours = (row[key] and row[key] / 1e12 for key in ("their_flops_per_s", "our_flops_per_s"))
             names = f"{row['theirs']} / {row['ours']}"
             rows.append([row["shape"], names, row["their_card"], theirs, row["our_card"], ours])

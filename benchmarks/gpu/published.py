@@ -82,7 +82,7 @@ def beside(results: Mapping[str, Any]) -> list[dict[str, Any]]:
         ours = figure.shape.flops / summary(run["seconds"]).median if ran else None
         theirs = figure.flops_per_s
         rows.append({
-            "shape": figure.shape.name, "theirs": figure.theirs, "ours": figure.ours,
+            "shape": figure.shape.name, "n_keys": figure.shape.n_keys, "theirs": figure.theirs, "ours": figure.ours,
             "their_flops_per_s": theirs, "our_flops_per_s": ours, "ratio": ours / theirs if ours and theirs else None,
             "status": run["status"], "their_card": figure.card, "our_card": results["gpu"]["device"],
             "source": figure.source,
