@@ -35,6 +35,8 @@ def roofline(machine: Machine, points: Mapping[str, Sequence[tuple[float, float,
         for i, rate, text in row:
             ax.annotate(text, (i, rate / 1e9), xytext=(5, -5), textcoords="offset points", va="top", color=colour)
     ax.set(xscale="log", yscale="log", xlabel="operations a byte", ylabel="billion operations a second")
+    lowest = min(rate for row in points.values() for _, rate, _ in row)
+    ax.set_ylim(lowest / 3e9, machine.flops_per_s * 3 / 1e9)  # whole powers of ten lie within
     figure.legend(loc="outside upper left", ncols=3)
     plt.show()
 
