@@ -24,7 +24,7 @@ HEADER = (
     "# Every package that the pinned requirements bring, at the version they were tested with. Made by `make lock`.\n"
 )
 # pip is what reads this file, and the NVIDIA packages come with one build of torch alone, which pins them itself.
-LEFT_OUT = re.compile(r"(pip|mha|triton|nvidia-.*|cuda-.*)==", re.IGNORECASE)
+LEFT_OUT = re.compile(r"(pip|mha|nvidia-.*|cuda-.*)==", re.IGNORECASE)
 
 __all__ = ["as_constraints", "kept"]
 
