@@ -16,7 +16,7 @@ from matplotlib.text import Text
 
 from course import figures
 from course.columns import Interval
-from course.figures import attention, bias_probes, complexity, gpt, gpu_timing, t5, xlnet
+from course.figures import attention, bias_probes, complexity, gpt, gpu_timing, t5, training, xlnet
 from mha import reference
 from mha.measure.roofline import Machine
 from mha.models.xlnet import permutation_masks
@@ -177,6 +177,13 @@ DRAWN: dict[str, tuple[Any, ...]] = {
     "xlnet.leaks": (xlnet.leaks, {name: RNG.random((5, 150)) for name in LEAKS}, 2.77),
     "xlnet.relative_shift": (xlnet.relative_shift, WORDS, np.tile(np.arange(-4, 5), (5, 1)), np.tri(5, dtype=int)),
     "xlnet.two_gaps": (xlnet.two_gaps, {f"model, {n}": 1.4 + RNG.random(5) for n in range(6)}, 4),
+    "training.some_digits": (training.some_digits, RNG.random((9, 8, 8)), range(9)),
+    "training.surprise": (training.surprise, [1 / 2, 1 / 4, 1 / 8, 1 / 32]),
+    "training.four_curves": (
+        training.four_curves,
+        range(25, 251, 25),
+        {name: (RNG.random(10), 3 * RNG.random(10)) for name in ("A: too small", "B: overfits", "C", "D: suits")},
+    ),
 }
 
 

@@ -54,7 +54,7 @@ def test_every_chapter_has_a_row_with_the_minutes_of_its_exercises():
 def test_the_weeks_take_as_long_as_their_exercises():
     minutes = {chapter.split("/")[-1]: [int(n) for n in each.split(",")] for chapter, each, _ in ROW.findall(TEACHING)}
     weeks = [
-        ("attention", "queries_keys_values"),
+        ("attention", "training", "queries_keys_values"),
         ("multi_head", "positions"),
         ("encoder_block", "bert"),
         ("gpt", "xlnet"),
