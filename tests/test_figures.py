@@ -12,15 +12,18 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import torch
 from matplotlib.text import Text
 
 from course import figures
 from course.columns import Interval
-from course.figures import attention, bias_probes, complexity, gpt, gpu_timing, t5, training, xlnet
+from course.figures import attention, bias_probes, complexity, encoder_block, gpt, gpu_timing, t5, training, xlnet
 from mha import reference
+from mha.blocks import EncoderBlock
 from mha.measure.roofline import Machine
 from mha.models.xlnet import permutation_masks
 from mha.view import plots
+from mha.view.diagram import record_flow
 
 COLUMN_PX = 342  # of the text on a phone 390 pixels wide, less what frames a picture
 LEGIBLE_PX = 9
@@ -31,6 +34,8 @@ CURVES = RNG.random((5, 7)) + 1.6
 COUNTED = {"trigram": RNG.random(7), "5-gram": RNG.random(7)}
 WAYS = ["greedy", "beam of 4", "temperature 0.5", "temperature 1", "top-k 20", "top-p 0.9", "people"]
 KINDS, LENGTHS = ["explicit", "fused", "tiled", "sliding window", "linear"], [64, 256, 1024, 8192]
+    ),
+FLOW = record_flow(EncoderBlock(12, 3, 24), torch.zeros(1, 5, 12))
 WEIGHTS = reference.softmax(RNG.normal(size=(2, 5, 11)))
 TESTS = [*(f"WEAT {n}" for n in range(1, 11)), "WEAT 4, one token", "WEAT 5, one token"]
 CONTRASTS = ["he / she", "father / mother", "he / they", "child / children", "present / past", "anna / emma"]
@@ -177,6 +182,27 @@ DRAWN: dict[str, tuple[Any, ...]] = {
     "xlnet.leaks": (xlnet.leaks, {name: RNG.random((5, 150)) for name in LEAKS}, 2.77),
     "xlnet.relative_shift": (xlnet.relative_shift, WORDS, np.tile(np.arange(-4, 5), (5, 1)), np.tri(5, dtype=int)),
     "xlnet.two_gaps": (xlnet.two_gaps, {f"model, {n}": 1.4 + RNG.random(5) for n in range(6)}, 4),
+    "encoder_block.orders": (encoder_block.orders, {"post-norm": FLOW, "pre-norm": FLOW}),
+    "encoder_block.at_the_start": (
+        encoder_block.at_the_start,
+        {name: RNG.random((5, 12)) + 0.1 for name in ("pre-norm", "post-norm", "no norm", "no residual", "neither")},
+        {name: RNG.random((5, 12)) for name in ("pre-norm", "post-norm", "no norm", "no residual", "neither")},
+    ),
+    "encoder_block.by_depth": (
+        encoder_block.by_depth,
+        [2, 4, 8, 12],
+        {
+            "left out": {name: RNG.random((5, 4)) for name in ("pre-norm", "no norm", "no residual", "neither")},
+            "moved": {name: RNG.random((5, 4)) for name in ("pre-norm", "post-norm", "no norm, small branches")},
+        },
+        {"a guess": 0.125, "the commonest payload": 0.32},
+    ),
+    "encoder_block.by_distance": (
+        encoder_block.by_distance,
+        [8, 32, 128, 256],
+        {title: {"attention": RNG.random((5, 4)), "GRU": RNG.random((5, 4))} for title in ("one item", "eight items")},
+        {"one item": {"a guess": 0.125}, "eight items": {"the commonest payload": 0.32}},
+    ),
     "training.some_digits": (training.some_digits, RNG.random((9, 8, 8)), range(9)),
     "training.surprise": (training.surprise, [1 / 2, 1 / 4, 1 / 8, 1 / 32]),
     "training.four_curves": (

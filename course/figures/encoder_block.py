@@ -1,0 +1,103 @@
+"""The drawings of the chapter on the encoder block."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from numpy.typing import NDArray
+
+from course.figures import WIDTH
+from mha.view import plots
+from mha.view.diagram import Flow, draw_flow
+
+__all__ = ["at_the_start", "by_depth", "by_distance", "orders"]
+
+Array = NDArray[Any]
+SIXTH: dict[str, Any] = {"color": "#8C6D1F", "linestyle": (0, (3, 1))}  # the style sheet has five lines
+WIDE: dict[str, Any] = {"linewidth": 8, "alpha": 0.35, "marker": ""}  # so that a line that coincides is seen on it
+
+
+def orders(flows: Mapping[str, Flow]) -> None:
+    """Two blocks as they ran, side by side.
+
+    Args:
+        flows: name -> what `record_flow` noted.
+    """
+    _, axes = plt.subplots(1, len(flows), figsize=(WIDTH, 5.6))
+    for ax, (name, flow) in zip(axes, flows.items(), strict=True):
+        draw_flow(flow, ax, title=name, wording=lambda node: node.label)
+        ax.set(xticks=[], yticks=[])
+        for text in ax.texts:
+            text.set_fontsize(12)  # legible on a phone
+    plt.show()
+
+
+def at_the_start(gradients: Mapping[str, Array], cosines: Mapping[str, Array]) -> None:
+    """Before training: the norm of the gradient in each block, and how alike the tokens are that leave it.
+
+    Args:
+        gradients, cosines: variant -> (seed, block).
+    """
+    figure, axes = plt.subplots(2, 1, figsize=(WIDTH, 6.8), sharex=True)
+    for ax, shown in zip(axes, (gradients, cosines), strict=True):
+        for variant, values in shown.items():
+            plots.spread(ax, np.arange(1, values.shape[1] + 1), values, variant)
+    axes[0].set(yscale="log", ylabel="norm of the gradient")
+    axes[1].set(xlabel="block (1 is next to the embeddings)", ylim=(0, 1.03), ylabel="mean cosine of two tokens")
+    axes[1].set_xticks(range(2, values.shape[1] + 1, 2))
+    figure.legend(*axes[1].get_legend_handles_labels(), loc="outside upper left", ncols=3)
+    plt.show()
+
+
+def by_depth(depths: Sequence[int], panels: Mapping[str, Mapping[str, Array]], levels: Mapping[str, float]) -> None:
+    """Share of queries answered against the number of blocks; the first variant of a panel is drawn wide and pale.
+
+    Args:
+        depths: (n,).  panels: title -> variant -> (seed, n), from 0 to 1.
+        levels: what two who know nothing of the queries reach, by name.
+    """
+    _answered(depths, panels, dict.fromkeys(panels, levels), "blocks", log=False)
+
+
+def by_distance(
+    distances: Sequence[int], panels: Mapping[str, Mapping[str, Array]], levels: Mapping[str, Mapping[str, float]]
+) -> None:
+    """Share of queries answered against the distance; the first model of a panel is drawn wide and pale.
+
+    Args:
+        distances: (n,).  panels: title -> model -> (seed, n), from 0 to 1.
+        levels: title -> what those reach who know nothing of the queries, by name.
+    """
+    _answered(distances, panels, levels, "tokens between the items and the queries", log=True)
+
+
+def _answered(
+    x: Sequence[int],
+    panels: Mapping[str, Mapping[str, Array]],
+    levels: Mapping[str, Mapping[str, float]],
+    label: str,
+    log: bool,
+) -> None:
+    names = list(dict.fromkeys(name for lines in panels.values() for name in lines))
+    look = dict(zip(names, [*plt.rcParams["axes.prop_cycle"], SIXTH], strict=False))
+    figure, axes = plt.subplots(len(panels), 1, figsize=(WIDTH, 6.8), sharex=True, sharey=True)
+    handles = {}
+    for ax, (title, lines) in zip(axes, panels.items(), strict=True):
+        for n, (name, shares) in enumerate(lines.items()):
+            style = look[name] | (WIDE if n == 0 else {})
+            handles[name] = plots.spread(ax, x, 100 * shares, name, **style)
+        for name, level in levels[title].items():
+            ax.axhline(100 * level, color="0.5", linewidth=1, linestyle="-")
+            ax.annotate(name, (x[0], 100 * level), xytext=(0, 3), textcoords="offset points", color="0.3")
+        ax.set_title(title)
+        ax.set(ylabel="queries answered (%)", ylim=(0, 105))
+        if log:
+            ax.set_xscale("log", base=2)
+        ax.set_xticks(x, labels=[str(value) for value in x])
+        ax.minorticks_off()
+    axes[-1].set_xlabel(label)
+    figure.legend(handles.values(), handles.keys(), loc="outside upper left", ncols=2)
+    plt.show()
