@@ -34,7 +34,6 @@ CURVES = RNG.random((5, 7)) + 1.6
 COUNTED = {"trigram": RNG.random(7), "5-gram": RNG.random(7)}
 WAYS = ["greedy", "beam of 4", "temperature 0.5", "temperature 1", "top-k 20", "top-p 0.9", "people"]
 KINDS, LENGTHS = ["explicit", "fused", "tiled", "sliding window", "linear"], [64, 256, 1024, 8192]
-    ),
 FLOW = record_flow(EncoderBlock(12, 3, 24), torch.zeros(1, 5, 12))
 WEIGHTS = reference.softmax(RNG.normal(size=(2, 5, 11)))
 TESTS = [*(f"WEAT {n}" for n in range(1, 11)), "WEAT 4, one token", "WEAT 5, one token"]
