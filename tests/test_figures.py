@@ -17,7 +17,7 @@ from matplotlib.text import Text
 
 from course import figures
 from course.columns import Interval
-from course.figures import attention, bias_probes, complexity, encoder_block, gpt, gpu_timing, t5, training, xlnet
+from course.figures import attention, bert, bias_probes, complexity, encoder_block, gpt, gpu_timing, t5, training, xlnet
 from mha import reference
 from mha.blocks import EncoderBlock
 from mha.measure.roofline import Machine
@@ -32,7 +32,15 @@ KEYS, VALUES, NAMES = RNG.normal(size=(3, 2)), RNG.random((3, 3)), ["sky", "leaf
 SCORES = RNG.normal(size=(2, 3))
 CURVES = RNG.random((5, 7)) + 1.6
 COUNTED = {"trigram": RNG.random(7), "5-gram": RNG.random(7)}
-WAYS = ["greedy", "beam of 4", "temperature 0.5", "temperature 1", "top-k 20", "top-p 0.9", "people"]
+WAYS = {  # bits and repeated runs as in the chapter, since names stand beside the points
+    "greedy": (1.8, 0.2),
+    "beam of 4": (1.3, 0.31),
+    "temperature 0.5": (2.4, 0.04),
+    "temperature 1": (4.1, 0.005),
+    "top-k 20": (3.1, 0.002),
+    "top-p 0.9": (3.5, 0.001),
+    "people": (4.8, 0.04),
+}
 KINDS, LENGTHS = ["explicit", "fused", "tiled", "sliding window", "linear"], [64, 256, 1024, 8192]
 FLOW = record_flow(EncoderBlock(12, 3, 24), torch.zeros(1, 5, 12))
 WEIGHTS = reference.softmax(RNG.normal(size=(2, 5, 11)))
@@ -136,13 +144,30 @@ DRAWN: dict[str, tuple[Any, ...]] = {
         {"flash": [(1024, 310.0)], "Triton, tuned": [(4096, 330.0)]},
         800.0,
     ),
+    "bert.influence": (
+        bert.influence,
+        {"both ways": np.eye(5), "causal mask": np.tri(5)},
+        ["she", "sat", "on", "the", "bank"],
+    ),
+    "bert.gap_curves": (
+        bert.gap_curves,
+        list(range(0, 700, 100)),
+        {"each next token": CURVES, "15 % hidden": CURVES + 1, "40 % hidden": CURVES + 2},
+        {"frequency": 4.9, "trigrams": 2.9},
+    ),
+    "bert.accuracy_by_labels": (
+        bert.accuracy_by_labels,
+        [8, 32, 55.8],
+        {"frozen": RNG.random((5, 3)), "frozen, random weights": RNG.random((5, 3)), "best TF-IDF": RNG.random((5, 3))},
+        0.125,
+    ),
     "gpt.learning_curve": (gpt.learning_curve, list(range(0, 700, 100)), CURVES, {"bigram": 2.0, "trigram": 1.7}),
     "gpt.familiar_contexts": (gpt.familiar_contexts, ["0", "1–3", "4–15", "16–63", "64–", "a", "b"], CURVES, COUNTED),
     "gpt.bits_by_reach": (gpt.bits_by_reach, [1, 2, 4, 8, 16, 32, 64], CURVES, COUNTED),
     "gpt.likely_and_repeated": (
         gpt.likely_and_repeated,
-        {way: RNG.random(5) for way in WAYS},
-        {way: RNG.random(5) for way in WAYS},
+        {way: bits + 0.3 * RNG.random(5) for way, (bits, _) in WAYS.items()},
+        {way: share + 0.02 * RNG.random(5) for way, (_, share) in WAYS.items()},
     ),
     "gpt.cache_cost": (
         gpt.cache_cost,
@@ -287,6 +312,8 @@ def test_panels_that_are_compared_share_their_scale():
     assert lower[0].get_ylim() == lower[1].get_ylim()
     left, right = drawn("gpt.induction").axes[:2]
     assert left.images[0].get_clim() == right.images[0].get_clim() == (0, 1)
+    above, below = drawn("bert.influence").axes[:2]
+    assert above.images[0].get_clim() == below.images[0].get_clim() == (0, 1)
 
 
 def test_a_query_is_shown_beside_the_keys_it_attends_to_most():

@@ -24,6 +24,15 @@ __all__ = [
 
 Array = NDArray[Any]
 COUNTED = {"bigram": "#777777", "trigram": "#D55E00", "5-gram": "#222222"}  # the colour of each n-gram model
+DASHES = {"bigram": ":", "trigram": "--", "5-gram": "-."}
+LIKELIEST = ("greedy", "beam of 4")  # ways of writing that look for the likeliest text
+BESIDE = {  # where the names of some stand, in points
+    "greedy": (9, 10),
+    "beam of 4": (9, 10),
+    "top-k 20": (0, -14),
+    "temperature 1": (0, -14),
+    "people": (0, 19),
+}
 
 
 def learning_curve(steps: Sequence[int], curves: Array, counted: Mapping[str, float]) -> None:
@@ -32,13 +41,12 @@ def learning_curve(steps: Sequence[int], curves: Array, counted: Mapping[str, fl
     Args:
         steps: (n,).  curves: (seed, n).  counted: n-gram model -> bits per character.
     """
-    _, ax = plt.subplots(figsize=(WIDTH, 3.8))
+    figure, ax = plt.subplots(figsize=(WIDTH, 4.2))
     plots.spread(ax, steps, curves, "GPT, five seeds")
     for name, bits in counted.items():
-        ax.axhline(bits, color=COUNTED[name], linestyle="--", linewidth=1.6)
-        ax.annotate(name, (steps[-1], bits), xytext=(0, 3), textcoords="offset points", ha="right", color=COUNTED[name])
-    ax.annotate("GPT, five seeds", (steps[4], np.median(curves[:, 4])), xytext=(8, 6), textcoords="offset points")
+        ax.axhline(bits, color=COUNTED[name], linestyle=DASHES[name], label=name)
     ax.set(xlabel="training steps", ylabel="bits per character", ylim=(1.5, None))
+    figure.legend(loc="outside upper left", ncols=2)
     plt.show()
 
 
@@ -85,14 +93,16 @@ def likely_and_repeated(bits: Mapping[str, Sequence[float]], repeated: Mapping[s
     Args:
         bits, repeated: way -> (group,), bits a token and the share of repeated runs; "people" is drawn apart.
     """
-    figure, ax = plt.subplots(figsize=(WIDTH, 4.2))
-    for way, marker in zip(bits, "osDv^<*", strict=True):
+    _, ax = plt.subplots(figsize=(WIDTH, 4.4))
+    for way in bits:
         x, y = np.array(bits[way]), 100 * np.array(repeated[way])
-        style: dict[str, Any] = {"ms": 16, "color": "#222222"} if way == "people" else {"ms": 9}
-        error: dict[str, Any] = {"xerr": _to_ends(x), "yerr": _to_ends(y)}
-        ax.errorbar(x.mean(), y.mean(), marker=marker, ls="", label=way, **error, **style)
-    ax.set(xlabel="bits a token, by the model", ylabel="repeated runs of three (%)", ylim=(-3, None))
-    figure.legend(loc="outside upper left", ncols=3)
+        colour = "#222222" if way == "people" else "C1" if way in LIKELIEST else "C0"
+        ax.errorbar(x.mean(), y.mean(), xerr=_to_ends(x), yerr=_to_ends(y), marker="o", ms=8, ls="", color=colour)
+        right, up = BESIDE.get(way, (0, 13))
+        at: dict[str, Any] = {"ha": "left" if right else "center", "va": "center", "color": colour}
+        ax.annotate(way, (x.mean(), y.mean()), xytext=(right, up), textcoords="offset points", **at)
+    ax.set(xlabel="bits a token, by the model", ylabel="repeated runs of three (%)", ylim=(-9, None))
+    ax.set_yticks([tick for tick in ax.get_yticks() if 0 <= tick <= ax.get_ylim()[1]])
     plt.show()
 
 
