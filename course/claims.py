@@ -30,17 +30,23 @@ __all__ = ["MIME_TYPE", "Claim", "ClaimText", "claims", "read_claims"]
 
 MIME_TYPE = "application/vnd.mha.verdict+json"
 MIN_SEEDS = 5
+FIXED = ("before", "after")
+MOST_WORDS = 45  # of a finding
 CELL = "text-align:left;padding:0.2em 0.6em 0.2em 0;"
 
 
 @dataclass(frozen=True)
 class ClaimText:
-    """One row of the table: id, the claim in the book's words, kind ("measured" or "definition"), its chapters."""
+    """One row of the table: id, the claim in the book's words, kind ("measured" or "definition"), its chapters.
+
+    section: where the article that the claims come from makes it, as its heading reads.
+    """
 
     id: str
     text: str
     kind: str
     chapters: tuple[str, ...]
+    section: str
 
 
 @cache
@@ -53,7 +59,7 @@ def read_claims(toml: str) -> Mapping[str, ClaimText]:
     """The claims of a claims.toml by id, in order. Chapters are paths below chapters/ without their suffix.
 
     Raises:
-        KeyError: an entry lacks id, text, kind or chapters.
+        KeyError: an entry lacks id, text, kind, chapters or section.
         ValueError: two have one id, one has no chapters or is of no known kind.
         TypeError: chapters is one string.
     """
@@ -63,7 +69,7 @@ def read_claims(toml: str) -> Mapping[str, ClaimText]:
             raise ValueError(f"id must be new, got {row['id']!r} a second time")
         check_choice(f"kind of {row['id']}", row["kind"], KINDS)
         chapters = check_texts(f"chapters of {row['id']}", row["chapters"])
-        table[row["id"]] = ClaimText(row["id"], row["text"], row["kind"], tuple(chapters))
+        table[row["id"]] = ClaimText(row["id"], row["text"], row["kind"], tuple(chapters), row["section"])
     return MappingProxyType(table)
 
 
@@ -72,18 +78,23 @@ class Claim:
 
     Args:
         id: "C01" to "C57".
+        fixed: whether the criteria were fixed "before" the numbers they judge were seen, or "after".
         scale: where the claim is about larger models than those measured, what was measured, as in "half a million
             parameters": the verdict is then "not tested at this scale", whatever came out.
     Raises:
-        ValueError: there is no such claim; a scale says nothing, or stands beside a definition. Showing it (or its
-            verdict) without a measurement raises too.
+        ValueError: there is no such claim; fixed is another word; a scale says nothing, or stands beside a definition.
+            Showing it (or its verdict) without a measurement raises too.
     """
 
-    def __init__(self, id: str, *, scale: str | None = None) -> None:
+    def __init__(self, id: str, *, fixed: str | None = None, scale: str | None = None) -> None:
         if id not in claims():
             near = difflib.get_close_matches(str(id), claims(), n=3)
             raise ValueError(f"id must be one of C01 to C57, got {id!r}; near it: {', '.join(near) or 'none'}")
         self.row = claims()[id]
+        if fixed is not None:
+            check_choice("fixed", fixed, FIXED)
+        self.fixed = fixed
+        self.finding: str | None = None
         if scale is not None and (self.row.kind == "definition" or not str(scale).strip()):
             raise ValueError(f"scale must say what was measured of a claim that is no definition, got {scale!r}")
         self.scale = scale
@@ -117,6 +128,7 @@ class Claim:
         exact: bool = False,
         interval: tuple[float, float] | None = None,
         n: int | None = None,
+        within: tuple[float, float] | None = None,
         digits: int = 3,
     ) -> None:
         """Add a measurement: a mean over seeds with its 95 % interval (Student's t), or an exact number.
@@ -133,12 +145,13 @@ class Claim:
             interval, n: the 95 % interval of `values`, then one number, and how many units it was drawn over.
             when: the condition under which this holds, as the words after "holds if". The same label must be measured
                 without it too, or under another condition: a condition that was never left was not tested.
+            within: what is possible, as (0, 100) for percentages: the interval is cut there.
             digits: significant digits of the value, at least; the ends of the interval get one less. They are counted
                 from the largest number of the measurement, so that a value of no size is shown as 0 and not as
                 noise, and more are shown where the outcome or the interval's width could not be read off these.
         Raises:
-            ValueError: too few values, one that is not finite, not exactly one criterion, `when` for a definition, a
-                label measured twice, or against another criterion on its other side.
+            ValueError: too few values, one that is not finite or not possible, not exactly one criterion, `when` for a
+                definition, a label measured twice, or against another criterion on its other side.
             TypeError: values or bounds are no numbers, label, when or unit no text.
 
         The rounding keeps what is shown the same under relative noise of 1e-6, as between processors, but for one
@@ -148,6 +161,8 @@ class Claim:
         """
         _check_words(label=label, when=when, unit=unit)
         value, low, high, count = _estimate(label, values, exact, interval, n)
+        if within is not None:
+            low, high = _cut(label, low, high, check_finite(f"values of {label!r}", values), within)
         criterion = _criterion(label, above, below, between)
         shown_value, ends = round_measurement(value, low, high, criterion, digits)
         outcome = criterion.judge(low, high)
@@ -174,6 +189,21 @@ class Claim:
         outcome = criterion.judge(distance, distance)
         value = 0.0 if outcome == "pass" else round_measurement(distance, distance, distance, criterion, 3)[0]
         self._add(Measurement(label, value, None, criterion.text, outcome, 1, when), criterion)
+
+    def find(self, finding: str) -> None:
+        """Say in one plain sentence what was found, in numbers computed beside it: it opens the claim's account.
+
+        Raises:
+            TypeError: it is no text.  ValueError: it ends without a period, or has more than 45 words.
+        """
+        if not isinstance(finding, str):
+            raise TypeError(f"finding must be text, got {finding!r}")
+        words = finding.split()
+        if not finding.strip().endswith(".") or len(words) > MOST_WORDS:
+            raise ValueError(
+                f"a finding is one sentence of at most {MOST_WORDS} words with a period, got {len(words)}: {finding!r}"
+            )
+        self.finding = " ".join(words)
 
     def _add(self, measurement: Measurement, criterion: Criterion) -> None:
         if measurement.when and self.row.kind == "definition":
@@ -207,8 +237,13 @@ class Claim:
         return f"{verdict} {condition}" if condition else verdict
 
     def __repr__(self) -> str:
-        lines = [f"{self.row.id} {self._heading()}: {self.row.text}"]
+        lines = [f"{self.row.id} {self._heading()}: {self.row.text}", *self._remarks()]
         return "\n".join([*lines, *(f"  {measurement.line()}" for measurement in self.measurements)])
+
+    def _remarks(self) -> list[str]:
+        """What was found, and when its criteria were fixed, as far as they are said."""
+        when = f"Criteria fixed {self.fixed} the numbers were seen." if self.fixed else None
+        return [words for words in (self.finding, when) if words]
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -223,6 +258,7 @@ class Claim:
             f'<th scope="col" style="{CELL}">{name}</th>' for name in ("measured", "value", "criterion", "outcome")
         )
         caption = f"<strong>{self.row.id} {html.escape(self._heading())}</strong>: {html.escape(self.row.text)}"
+        caption += "".join(f"<br>{html.escape(words)}" for words in self._remarks())
         return (
             f'<table style="color:inherit;border-collapse:collapse">'
             f'<caption style="{CELL}color:inherit;caption-side:top">{caption}</caption>'
@@ -236,6 +272,8 @@ class Claim:
             "claim": self.row.text,
             "verdict": verdict,
             "condition": condition,
+            "finding": self.finding,
+            "fixed": self.fixed,
             "measurements": [_record(measurement) for measurement in self.measurements],
         }
         return {"text/plain": repr(self), "text/html": self._repr_html_(), MIME_TYPE: record}
@@ -282,6 +320,19 @@ def _numbers(label: str, values: ArrayLike, exact: bool) -> NDArray[np.float64]:
     return np.atleast_1d(numbers)
 
 
+def _cut(
+    label: str, low: float, high: float, numbers: NDArray[np.float64], within: tuple[float, float]
+) -> tuple[float, float]:
+    """An interval cut at what is possible."""
+    least, most = _pair(f"within of {label!r}", within)
+    if numbers.min() < least or numbers.max() > most:
+        raise ValueError(
+            f"values of {label!r} must lie within {shown(least)} and {shown(most)}, "
+            f"got {shown(numbers.min())} to {shown(numbers.max())}"
+        )
+    return max(low, least), min(high, most)
+
+
 def _criterion(label: str, above: float | None, below: float | None, between: tuple[float, float] | None) -> Criterion:
     given = [name for name, x in (("above", above), ("below", below), ("between", between)) if x is not None]
     if len(given) != 1:
@@ -290,7 +341,8 @@ def _criterion(label: str, above: float | None, below: float | None, between: tu
         )
     if between is not None:
         low, high = _pair(f"between of {label!r}", between)
-        return Criterion(f"between {shown(low)} and {shown(high)}", low, high, closed=True)
+        text = f"exactly {shown(low)}" if low == high else f"between {shown(low)} and {shown(high)}"
+        return Criterion(text, low, high, closed=True)
     bound = check_number(f"{given[0]} of {label!r}", above if below is None else below)
     text = f"{given[0]} {shown(bound)}"
     return Criterion(text, low=bound) if below is None else Criterion(text, high=bound)

@@ -6,18 +6,21 @@ Pure functions of numbers; `course.claims` collects the numbers and shows what f
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mha.validation import check_choice, check_integer
 
 __all__ = [
+    "IN_PART",
     "KINDS",
     "NOT_TESTED",
     "OUTCOMES",
     "VERDICTS",
     "Criterion",
     "Measurement",
+    "combine",
     "decide",
     "round_measurement",
     "shown",
@@ -26,7 +29,11 @@ __all__ = [
 KINDS = ("measured", "definition")
 OUTCOMES = {"pass": "pass", "fail": "fail", "undecided": "undecided: the interval spans the criterion"}  # as they read
 NOT_TESTED = "not tested at this scale"  # what was measured cannot judge a claim about larger models
-VERDICTS = ("holds", "holds if", "fails", "defined", "undecided", NOT_TESTED)
+IN_PART = "holds in part"  # what was tested of it holds; a chapter that tests another part is not there yet
+VERDICTS = ("holds", "holds if", "fails", "defined", "undecided", NOT_TESTED, IN_PART)
+NUMBER = r"(-?[\d.]+(?:e[+-]?\d+)?)"
+FORMS = {"above": rf"above {NUMBER}", "below": rf"below {NUMBER}", "most": rf"at most {NUMBER}"}
+FORMS |= {"between": rf"between {NUMBER} and {NUMBER}", "exactly": rf"exactly {NUMBER}"}
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,23 @@ class Criterion:
     def __post_init__(self) -> None:
         if not self.low <= self.high:
             raise ValueError(f"low ({self.low}) must be at most high ({self.high})")
+
+    @classmethod
+    def parse(cls, text: str) -> Criterion:
+        """The criterion that a stored verdict words as "above 0", "between 0.9 and 1.1" and the like.
+
+        Raises:
+            ValueError: it is worded otherwise.
+        """
+        plain = text.replace("\u2212", "-")
+        found = {form: match for form, pattern in FORMS.items() if (match := re.fullmatch(pattern, plain))}
+        if not found:
+            raise ValueError(f"a criterion is worded as {', '.join(FORMS)} and numbers, got {text!r}")
+        (form, match), *_ = found.items()
+        numbers = [float(number) for number in match.groups()]
+        low = -math.inf if form in ("below", "most") else numbers[0]
+        high = math.inf if form == "above" else numbers[-1]
+        return cls(text, low, high, closed=form in ("most", "between", "exactly"))
 
     def judge(self, low: float, high: float) -> str:
         """ "pass" if all of [low, high] satisfies the criterion, "fail" if all violates it, else "undecided".
@@ -81,8 +105,9 @@ class Measurement:
         unit = f" {self.unit}" if self.unit else ""
         if self.interval is None:
             return f"{shown(self.value)}{unit}"
-        low, high = map(shown, self.interval)
-        return f"{shown(self.value)} [{low}, {high}]{unit}, n = {self.n}"
+        low, high = _evenly(*self.interval)
+        value = _evenly(self.value, self.interval[0], self.interval[1])[0]
+        return f"{value} [{low}, {high}]{unit}, n = {self.n}"
 
     def named(self) -> str:
         """The label, with the condition if there is one."""
@@ -184,9 +209,46 @@ def _nudge(n_digits: int) -> float:
     return 1.0 + min(1e-5, 10.0 ** -(n_digits + 2))
 
 
+def combine(verdicts: Iterable[tuple[str, str | None]], waiting: int = 0) -> tuple[str, str | None]:
+    """One verdict of a claim that several chapters test, from those of the chapters.
+
+    Args:
+        verdicts: (verdict, condition or None) of each chapter that gives one, at least one.
+        waiting: how many chapters that test another part of it are not there yet.
+    Returns:
+        The verdict and its condition. A part that fails makes the claim fail, else one that is undecided or not tested
+        leaves it so; else it holds, under all the parts' conditions, and while a part waits it "holds in part".
+    Raises:
+        ValueError: no verdict, or one of no known name.
+    """
+    rows = list(verdicts)
+    if not rows:
+        raise ValueError("a claim's verdict needs that of a chapter, got none")
+    for verdict, _ in rows:
+        check_choice("verdict", verdict, VERDICTS)
+    for worst in ("fails", "undecided", NOT_TESTED):
+        conditions = _unique(condition for verdict, condition in rows if verdict == worst and condition)
+        if any(verdict == worst for verdict, _ in rows):
+            return worst, "; ".join(conditions) or None
+    if {verdict for verdict, _ in rows} == {"defined"}:
+        return "defined", None
+    conditions = _unique(condition for _, condition in rows if condition)
+    condition = " and ".join(conditions) or None
+    return (IN_PART if waiting else "holds if" if condition else "holds"), condition
+
+
 def shown(x: float) -> str:
-    """A rounded number in its shortest form."""
-    return f"{x:.12g}"
+    """A rounded number in its shortest form, with a true minus sign."""
+    return f"{x:.12g}".replace("-", "\u2212").replace("e\u2212", "e-")
+
+
+def _evenly(*numbers: float) -> list[str]:
+    """Numbers with as many decimals as the one that has most, so that 0.1 stands as 0.10 beside 0.14."""
+    texts = [shown(x) for x in numbers]
+    if any("e" in text for text in texts):
+        return texts
+    decimals = max(len(text.partition(".")[2]) for text in texts)
+    return [f"{x:.{decimals}f}".replace("-", "\u2212") for x in numbers]
 
 
 def _unique(words: Iterable[str]) -> list[str]:

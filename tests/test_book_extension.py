@@ -304,7 +304,7 @@ def test_a_stored_verdict_is_read_and_stands(record, claims):
     assert stored.find_problems(claims, [verdict]) == []
     low, high = record["measurements"][0]["interval"]
     first, second = (m.line() for m in verdict.measurements)
-    assert first == f"share, when there are two heads: 0.804 [{low}, {high}], n = 5; above 0.5: pass"
+    assert first == f"share, when there are two heads: 0.804 [{low:.3f}, {high:.3f}], n = 5; above 0.5: pass"
     assert second.endswith("above 0.5: fail")
 
 

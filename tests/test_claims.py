@@ -14,7 +14,7 @@ import scipy.stats
 import torch
 
 from course.claims import MIME_TYPE, Claim, claims, read_claims
-from course.verdicts import Criterion, decide, round_measurement
+from course.verdicts import Criterion, Measurement, combine, decide, round_measurement
 from tools.notebooks import ROOT, code_cells, notebook_paths, read
 
 PARTS = {"foundations", "models", "language", "inside", "cost", "ethics", "beyond", "applications"}
@@ -55,7 +55,7 @@ def test_the_first_chapter_has_its_four_claims():
     assert ids == ["C02", "C03", "C25", "C26"]
 
 
-ROW = '[[claim]]\nid = "C01"\ntext = "A."\nkind = "{}"\nchapters = {}\n'
+ROW = '[[claim]]\nid = "C01"\ntext = "A."\nkind = "{}"\nchapters = {}\nsection = "1 One"\n'
 
 
 @pytest.mark.parametrize(
@@ -96,27 +96,6 @@ def test_equal_values_give_an_interval_without_width():
     claim.measure("x", [0.506] * 5, above=0.5)
     assert (claim.measurements[0].value, claim.measurements[0].interval) == (0.506, (0.506, 0.506))
     assert claim.verdict == "holds"
-
-
-def test_a_figure_may_bring_its_own_interval():
-    claim = Claim("C43")
-    claim.measure("slope", 0.56, interval=(0.32, 0.69), n=56, above=0)
-    assert claim.measurements[0].line() == "slope: 0.56 [0.32, 0.69], n = 56; above 0: pass"
-    claim.measure("another slope", 0.1, interval=(-0.2, 0.4), n=56, above=0)
-    assert claim.verdict == "undecided"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"interval": (0.6, 0.7), "n": 56}, r"interval of 'x' must hold its value 0.5, got \(0.6, 0.7\)"),
-        ({"interval": (0.4, 0.7), "n": 4}, r"n of 'x' \(4\) must be at least 5"),
-        ({"interval": (0.4, 0.7), "n": 56, "exact": True}, "interval of 'x' must be left out where the value is exact"),
-    ],
-)
-def test_an_interval_that_cannot_be_is_refused(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        Claim("C43").measure("x", 0.5, above=0, **arguments)
 
 
 # ---- the criterion
@@ -291,13 +270,13 @@ def test_a_condition_needs_both_sides():
     claim.measure("gain", -1 + 0.1 * NOISE, above=0)
     assert (claim.verdict, claim.condition) == ("holds if", "short texts")
     assert repr(claim).startswith("C26 holds if short texts: The scale")
-    assert "gain, when short texts: 1 [0.9, 1.1], n = 5; above 0: pass" in repr(claim)
+    assert "gain, when short texts: 1.0 [0.9, 1.1], n = 5; above 0: pass" in repr(claim)
 
 
 def test_both_sides_of_a_condition_meet_one_criterion():
     claim = Claim("C26")
     claim.measure("gain", -1 + 0.1 * NOISE, above=0)
-    with pytest.raises(ValueError, match="the same on both sides of a condition, got 'above -2' beside"):
+    with pytest.raises(ValueError, match="the same on both sides of a condition, got 'above −2' beside"):
         claim.measure("gain", -1 + 0.1 * NOISE, above=-2, when="short texts")
 
 
@@ -476,6 +455,8 @@ def test_the_record_survives_json_and_says_what_the_page_says():
         "claim": claims()["C26"].text,
         "verdict": "undecided",
         "condition": None,
+        "finding": None,
+        "fixed": None,
         "measurements": [
             {
                 "label": "gain <b>",
@@ -555,3 +536,98 @@ def test_a_claim_about_larger_models_is_not_tested_at_this_scale():
 def test_a_scale_must_say_something_of_what_is_measured(id, scale):
     with pytest.raises(ValueError, match="scale must say"):
         Claim(id, scale=scale)
+
+
+def test_a_verdict_says_what_was_found_and_when_its_criteria_were_fixed():
+    claim = Claim("C26", fixed="before")
+    claim.measure("gain", 1 + 0.1 * NOISE, above=0)
+    assert "fixed" not in repr(Claim("C26")._remarks())
+    claim.find("The gain is\n1.0 at each of 5 seeds.")
+    assert repr(claim).splitlines()[1:3] == [
+        "The gain is 1.0 at each of 5 seeds.",
+        "Criteria fixed before the numbers were seen.",
+    ]
+    assert "<br>The gain is 1.0 at each of 5 seeds.<br>Criteria fixed before" in claim._repr_html_()
+    assert (record(claim)["finding"], record(claim)["fixed"]) == ("The gain is 1.0 at each of 5 seeds.", "before")
+    with pytest.raises(ValueError, match="fixed must be one of"):
+        Claim("C26", fixed="later")
+    for words, error in [("no period", ValueError), ("many " * 45 + "words.", ValueError), (7, TypeError)]:
+        with pytest.raises(error, match="finding"):
+            claim.find(words)
+
+
+@pytest.mark.parametrize("options", [{"above": -0.5}, {"below": 3}, {"between": (-1.5, 1e-7)}, {"between": (1, 1)}])
+def test_a_criterion_is_read_back_from_its_words(options):
+    claim = Claim("C26")
+    claim.measure("gain", 1 + 0.1 * NOISE, **options)
+    ((_, criterion),) = claim._measurements.values()
+    assert Criterion.parse(criterion.text) == criterion
+    with pytest.raises(ValueError, match="worded"):
+        Criterion.parse("rather above 3")
+
+
+def test_at_most_is_read_back_too_and_equal_bounds_are_exact():
+    claim = Claim("C26")
+    claim.same("distance", [1.0], [1.0], atol=1e-12)
+    claim.measure("count", 1 + 0 * NOISE, between=(1, 1))
+    first, second = claim._measurements.values()
+    assert Criterion.parse(first[1].text) == first[1]
+    assert second[1].text == "exactly 1"
+
+
+def test_numbers_stand_with_as_many_decimals_and_a_true_minus():
+    def numbers(value, low, high):
+        return Measurement("gain", value, (low, high), "above 0", "pass", 5).numbers()
+
+    assert numbers(0.121, 0.1, 0.14) == "0.121 [0.10, 0.14], n = 5"
+    assert numbers(-1.0, -1.1, -0.9) == "−1.0 [−1.1, −0.9], n = 5"
+    assert numbers(1e-13, 0.0, 2e-13) == "1e-13 [0, 2e-13], n = 5"
+
+
+@pytest.mark.parametrize(
+    ("parts", "waiting", "whole"),
+    [
+        ([("holds", None)], 0, ("holds", None)),
+        ([("holds", None)], 1, ("holds in part", None)),
+        ([("holds if", "short"), ("holds", None)], 0, ("holds if", "short")),
+        ([("holds if", "short"), ("holds if", "few")], 2, ("holds in part", "short and few")),
+        ([("holds", None), ("fails", None)], 3, ("fails", None)),
+        ([("holds", None), ("undecided", None)], 0, ("undecided", None)),
+        ([("holds", None), ("not tested at this scale", "one layer")], 0, ("not tested at this scale", "one layer")),
+        ([("defined", None)], 0, ("defined", None)),
+    ],
+)
+def test_a_claim_of_several_chapters_gets_one_verdict(parts, waiting, whole):
+    assert combine(parts, waiting) == whole
+    with pytest.raises(ValueError, match="got none"):
+        combine([])
+
+
+def test_an_interval_ends_where_what_is_possible_ends():
+    shares = np.array([100.0, 100.0, 100.0, 100.0, 95.0])
+    claim = Claim("C26")
+    claim.measure("share", shares, above=90, unit="%", within=(0, 100))
+    assert claim.measurements[0].interval == (96, 100)
+    with pytest.raises(ValueError, match="values of 'gain' must lie within 0 and 1, got −1 to 1"):
+        claim.measure("gain", NOISE, above=0, within=(0, 1))
+
+
+def test_a_figure_may_bring_its_own_interval():
+    claim = Claim("C43")
+    claim.measure("slope", 0.56, interval=(0.32, 0.69), n=56, above=0)
+    assert claim.measurements[0].line() == "slope: 0.56 [0.32, 0.69], n = 56; above 0: pass"
+    claim.measure("another slope", 0.1, interval=(-0.2, 0.4), n=56, above=0)
+    assert claim.verdict == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"interval": (0.6, 0.7), "n": 56}, r"interval of 'x' must hold its value 0.5, got \(0.6, 0.7\)"),
+        ({"interval": (0.4, 0.7), "n": 4}, r"n of 'x' \(4\) must be at least 5"),
+        ({"interval": (0.4, 0.7), "n": 56, "exact": True}, "interval of 'x' must be left out where the value is exact"),
+    ],
+)
+def test_an_interval_that_cannot_be_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Claim("C43").measure("x", 0.5, above=0, **arguments)

@@ -13,6 +13,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from mha.measure.setting import setting
 from tools import colab_packages
 from tools.colab import TAG, colab_cell, put_colab_cell
 from tools.execute import execute_all, named_paths, steady
@@ -47,6 +48,7 @@ def test_chapters_run_in_place_and_a_failure_is_named(book):
     assert [cell.outputs[0].output_type for cell in code_cells(stored)[1:]] == ["stream", "execute_result"]
     assert code_cells(stored)[0].source == colab_cell(book)
     assert set(stored.metadata) == {"kernelspec", "language_info", "mha"}
+    assert stored.metadata["mha"]["ran"] == {name: setting()[name] for name in ("processor", "date")}
 
     first = runs.read_bytes()
     assert asyncio.run(execute_all([runs], jobs=1, root=book)) == []

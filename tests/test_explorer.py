@@ -414,7 +414,7 @@ def test_small_maps_are_drawn_from_the_weights_and_pick_a_head(open_page):
 def test_the_map_is_walked_with_the_keyboard(open_page):
     weights = random_weights(1, 1, 7, 7)
     page = open_page(explore(TOKENS, weights))
-    status = page.get_by_role("status")
+    status = page.locator(".mx-status")
     focused = "document.activeElement.textContent"
     assert page.locator(".mx-map [tabindex='0']").count() == 1
     page.get_by_role("group", name="Map of layer 0, head 0").focus()
@@ -438,10 +438,29 @@ def test_the_map_is_walked_with_the_keyboard(open_page):
     assert page.locator(".mx-map [tabindex='0']").count() == 1
 
 
+def test_a_screen_reader_hears_at_most_sixteen_words_at_a_key(open_page):
+    weights = random_weights(2, 2, 7, 7)
+    page = open_page(explore(TOKENS, weights))
+    aloud = page.get_by_role("status")
+    page.locator(".mx-map thead th").first.focus()
+    heard = {}
+    for key in ("ArrowDown", "ArrowRight", "ArrowUp"):
+        page.keyboard.press(key)
+        heard[key] = aloud.text_content()
+    given = f"{np.rint(1000 * weights[0, 0, 0, 0]) / 10:.1f}"
+    assert heard["ArrowDown"].strip() == f"‘[CLS]’ → ‘[CLS]’ {given}\u00a0%."
+    assert "is looked at by" in heard["ArrowUp"]
+    page.get_by_role("radio", name="Layer 1, head 1").click()
+    page.keyboard.press("Escape")
+    heard["head"] = aloud.text_content()
+    assert heard["head"].startswith("Layer 1, head 1. ‘")
+    assert max(len(words.split()) for words in heard.values()) <= 16, heard
+
+
 def test_the_pointer_shows_where_a_token_looks_and_who_looks_at_it(open_page):
     weights = random_weights(1, 1, 7, 7)
     page = open_page(explore(TOKENS, weights))
-    status = page.get_by_role("status")
+    status = page.locator(".mx-status")
     page.locator(".mx-left li").nth(5).hover()
     assert "‘mat’ looks at" in status.text_content()
     assert "‘mat’ is looked at by" in status.text_content()
@@ -467,7 +486,7 @@ def test_hidden_tokens_take_their_weight_along_and_say_so(open_page):
     hidden = kept[:, 0] + kept[:, 6]
     np.testing.assert_array_equal(np.array(shown["cells"])[:, 5], np.rint(100 * hidden))
     page.locator(".mx-map tbody th").nth(1).click()
-    assert f"hidden weight: {np.rint(1000 * hidden[1]) / 10:.1f}\u00a0%" in page.get_by_role("status").text_content()
+    assert f"hidden weight: {np.rint(1000 * hidden[1]) / 10:.1f}\u00a0%" in page.locator(".mx-status").text_content()
     page.get_by_label("Hide special tokens").uncheck()
     assert read_maps(page.locator(".mha-explorer"))[0]["rows"] == TOKENS
 
@@ -482,7 +501,7 @@ def test_the_strongest_links_say_what_the_special_tokens_take(open_page):
     weights[1, 2] = np.eye(7)[[0, 0, 6, 0, 0, 0, 6]]  # no words but the special tokens get any weight
     weights[1, 3, 2:4] = 0  # two queries that may attend to nothing
     root = open_page(explore(TOKENS, weights)).locator(".mha-explorer")
-    status = root.get_by_role("status")
+    status = root.locator(".mx-status")
     for hide in (False, True):
         root.get_by_label("Hide special tokens").set_checked(hide)
         for layer, head in np.ndindex(2, 4):
@@ -528,7 +547,7 @@ def test_only_special_tokens_that_can_be_looked_at_are_named(open_page):
 def test_escape_lets_go_under_the_pointer_and_of_what_is_pinned(open_page):
     page = open_page(explore(TOKENS, random_weights(1, 1, 7, 7)), explore(TOKENS, random_weights(1, 1, 7, 7, seed=1)))
     first, second = (page.locator(".mha-explorer").nth(n) for n in (0, 1))
-    status = first.get_by_role("status")
+    status = first.locator(".mx-status")
     marked = first.locator(".mx-out, .mx-in, .mx-pair, .mx-chosen, .mx-leaves, .mx-arrives")
     cell = first.locator(".mx-map tbody td").nth(9)
     cell.hover()
@@ -561,7 +580,7 @@ def test_two_heads_stand_side_by_side(open_page):
     left, right = (page.locator(".mx-panel").nth(n).bounding_box() for n in (0, 1))
     assert left["y"] == right["y"]
     assert left["x"] + left["width"] <= right["x"]
-    assert page.get_by_role("status").locator("p").count() == 2
+    assert page.locator(".mx-status").locator("p").count() == 2
     page.get_by_role("radio", name="Layer 0, head 1").click()  # the small maps choose B
     page.get_by_label("Small maps choose").select_option("A")
     page.get_by_role("radio", name="Layer 1, head 0").click()
@@ -602,9 +621,9 @@ def test_encoder_decoder_and_cross_attention_in_one_view(open_page):
     opened = open_page(explore(SOURCE, kinds, target_tokens=TARGET, kind="cross", head=1, focus=3))
     assert read_maps(opened.locator(".mha-explorer"))[0]["cells"] == np.rint(100 * kinds["cross"][0, 1]).tolist()
     page.locator(".mx-map tbody th").nth(1).click()
-    assert "is looked at by" not in page.get_by_role("status").text_content()  # a target token is no key here
+    assert "is looked at by" not in page.locator(".mx-status").text_content()  # a target token is no key here
     page.locator(".mx-map thead th").nth(2).click()
-    assert "‘rained’ is looked at by" in page.get_by_role("status").text_content()
+    assert "‘rained’ is looked at by" in page.locator(".mx-status").text_content()
 
 
 def test_a_token_is_shown_and_never_run(open_page):
@@ -613,7 +632,7 @@ def test_a_token_is_shown_and_never_run(open_page):
     assert page.locator(".mx-title").text_content() == "<b>&amp;"
     for position in range(len(HOSTILE)):
         page.locator(".mx-map tbody th").nth(position).click()
-        assert f"‘{HOSTILE[position]}’ looks at" in page.get_by_role("status").text_content()
+        assert f"‘{HOSTILE[position]}’ looks at" in page.locator(".mx-status").text_content()
     assert page.evaluate("window.hacked") is None
     assert page.locator("img").count() == 0
 
@@ -751,7 +770,7 @@ def test_an_explorer_whose_cell_is_run_again_is_let_go(open_page):
 def test_an_explorer_that_is_taken_out_and_put_back_goes_on(open_page):
     """JupyterLab takes cells that are scrolled away out of the page, and hides folded ones."""
     page = open_page(explore(TOKENS, FAINT[None, None], focus=3))
-    status, words = page.get_by_role("status"), page.get_by_role("status").text_content()
+    status, words = page.locator(".mx-status"), page.locator(".mx-status").text_content()
     for away, back in (("root.remove()", "home.append(root)"), ("home.hidden = true", "home.hidden = false")):
         page.evaluate("window.root = document.querySelector('.mha-explorer'); window.home = root.parentNode")
         page.evaluate(f"{away}; new Promise(done => setTimeout(done, 50))")

@@ -136,7 +136,7 @@ def test_a_further_sentence_comes_when_it_is_chosen(open_page):
     assert [one["cells"] for one in shown] == [
         np.rint(100 * both[1][pick]).astype(int).tolist() for pick in ((1, 2), (0, 1))
     ]
-    assert "looks at" not in page.get_by_role("status").text_content()  # there is no seventh token to look at
+    assert "looks at" not in page.locator(".mx-status").text_content()  # there is no seventh token to look at
     page.get_by_label("Sentence").select_option(" ".join(TOKENS))
     assert read_maps(page.locator(".mha-explorer"))[0]["rows"] == TOKENS
 
@@ -273,7 +273,7 @@ def test_the_channels_say_where_a_score_comes_from(open_page):
     most = int(np.argmax(products[1] * np.sign(products[1].sum())))
     assert f"Most comes from channel {most} (" in page.locator(".mx-why > p").text_content()
     page.locator(".mx-products ol").nth(0).locator("li").nth(3).click()  # a key is chosen here too
-    assert "‘t5’ → ‘t1’ #2 " in page.get_by_role("status").text_content()
+    assert "‘t5’ → ‘t1’ #2 " in page.locator(".mx-status").text_content()
     assert "<canvas role" not in explore(reading.tokens, reading.weights, channels=False)._repr_html_()
 
 
@@ -288,7 +288,7 @@ def test_a_causal_model_and_one_with_a_source_have_every_view(open_page):
         page.get_by_label("Attention", exact=True).select_option(str(number))
         page.locator(".mx-map tbody tr").nth(1).locator("td").nth(2).click()
         assert ("a bias for its distance" in page.locator(".mx-why > p").text_content()) == biased
-        masked = "‘den’ → ‘ganzen’ masked: a later token." in page.get_by_role("status").text_content()
+        masked = "‘den’ → ‘ganzen’ masked: a later token." in page.locator(".mx-status").text_content()
         assert masked == (number == 1)
         page.get_by_label("Show").select_option("weight × value length")
         assert len(read_maps(page.locator(".mha-explorer"))[0]["cells"]) == (6, 4, 4)[number]

@@ -112,7 +112,7 @@ def test_an_answer_is_remembered_counted_and_forgotten(page, built):
     assert page.inner_text(".bd-sidebar-primary .predict-tick").startswith("1/2")
     visit(page, built, "index")
     assert page.inner_text("main .predict-count") == "1 of 2 predictions answered"
-    assert page.inner_text("table.parts .predict-tick").startswith("1/2")
+    assert page.inner_text("div.parts .predict-tick").startswith("1/2")
     visit(page, built)
     page.on("dialog", lambda dialog: dialog.accept())
     page.click(".bd-sidebar-primary >> text=Forget my answers")

@@ -22,6 +22,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode
 from tqdm import tqdm
 
+from mha.measure.setting import setting
 from tools.colab import colab_cell, put_colab_cell
 from tools.notebooks import ROOT, code_cells, notebook_paths, read, stable, write
 from tools.strict_kernel import MAKE_STRICT
@@ -94,9 +95,20 @@ async def execute(path: Path, notebook: NotebookNode, progress: tqdm[None], root
         await client.async_execute()
     except (CellExecutionError, CellTimeoutError, DeadKernelError, RuntimeError) as error:
         return failure(path.relative_to(root), begun, error)
-    run_s = steady(notebook.metadata.get("mha", {}).get("run_s"), time.perf_counter() - start)
-    write(stable(notebook, root, run_s), path)
+    stored = read(path)
+    run_s = steady(stored.metadata.get("mha", {}).get("run_s"), time.perf_counter() - start)
+    stable(notebook, root, run_s).metadata["mha"]["ran"] = where_it_ran(stored, notebook)
+    write(notebook, path)
     return None
+
+
+def where_it_ran(stored: NotebookNode, executed: NotebookNode) -> dict[str, str]:
+    """The processor and the day that a chapter's outputs come from: those of the stored ones if nothing has changed."""
+    known: dict[str, str] | None = stored.metadata.get("mha", {}).get("ran")
+    if known and stored.cells == executed.cells:
+        return known
+    here = setting()
+    return {name: here[name] for name in ("processor", "date")}
 
 
 async def execute_all(paths: list[Path], jobs: int, root: Path = ROOT) -> list[str]:

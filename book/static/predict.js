@@ -133,7 +133,7 @@
   }
 
   function showProgress() {
-    for (const link of document.querySelectorAll(".bd-sidebar-primary .bd-links a, table.parts a")) {
+    for (const link of document.querySelectorAll(".bd-sidebar-primary .bd-links a, div.parts .card-title a")) {
       const page = pageOf(link);
       if (asked[page]) tick(link, answered(page), asked[page].length);
     }
@@ -163,8 +163,8 @@
     if (!Object.keys(asked).length) return;
     const contents = document.querySelector(".bd-sidebar-primary .bd-links");
     if (contents) contents.after(progressLine());
-    const map = document.querySelector("table.parts");
-    if (map) (map.closest(".pst-scrollable-table-container") || map).before(progressLine());
+    const map = document.querySelector("div.parts");
+    if (map) map.before(progressLine());
     showProgress();
     window.addEventListener("storage", (event) => event.key === STORE && showProgress());
   }

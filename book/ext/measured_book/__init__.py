@@ -12,6 +12,8 @@ from . import (
     accessible,
     addresses,
     card,
+    chapter_cards,
+    claims_page,
     figures,
     finding,
     heads,
@@ -55,12 +57,14 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("html-page-context", scripts.lighten, priority=900)  # after all extensions have added theirs
     app.connect("env-updated", uses.collect)
     app.connect("doctree-resolved", uses.link_back)
+    app.connect("build-finished", claims_page.write_json)
+    app.connect("build-finished", chapter_cards.write_pictures)
     app.connect("build-finished", finding.write_places)
     app.connect("build-finished", icons.write_icons)
     app.connect("build-finished", offline.copy_mathjax)
     accessible.setup(app)
-    app.add_directive("claims", pages.ClaimsDirective)
-    app.add_directive("parts", pages.PartsDirective)
+    app.add_directive("claims", claims_page.ClaimsDirective)
+    app.add_directive("parts", chapter_cards.PartsDirective)
     predict.setup(app)
     app.add_css_file(icons.SHEET)
     app.add_css_file("book.css")

@@ -15,6 +15,7 @@ from course.verdicts import NOT_TESTED, OUTCOMES, Measurement, decide
 
 WORDS_A_MINUTE = 200
 CODE_LINES_A_MINUTE = 20
+CARD = "card"  # the tag of a cell whose picture stands for its chapter
 STEP = 5  # nobody reads to the minute, and a changed sentence must not change a card
 
 
@@ -133,6 +134,35 @@ def find_title(notebook: dict[str, Any]) -> str:
             if heading:
                 return heading[1].strip()
     raise ValueError("a notebook needs a heading of the first level: # Title")
+
+
+def find_question(notebook: dict[str, Any]) -> str:
+    """The question that a chapter asks in a line of its own, in italics, before all else; empty if it asks none."""
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            found = re.search(r"^\*([^*\n][^*]*\?)\*$", "".join(cell["source"]), re.MULTILINE)
+            return " ".join(found[1].split()) if found else ""
+    return ""
+
+
+def find_picture(notebook: dict[str, Any]) -> tuple[str, str]:
+    """The picture that stands for a chapter, of the cell tagged `card`, else the first; ("", "") where there is none.
+
+    Returns:
+        The PNG in base64, and what it shows in words.
+    """
+    pictures = [
+        (CARD not in cell["metadata"].get("tags", []), str(output["data"]["image/png"]), alt_text(cell))
+        for cell in notebook["cells"]
+        for output in cell.get("outputs", [])
+        if "image/png" in output.get("data", {})
+    ]
+    return min(pictures, key=lambda one: one[0])[1:] if pictures else ("", "")
+
+
+def alt_text(cell: dict[str, Any]) -> str:
+    """What a cell says of its picture for those who cannot see it."""
+    return str(cell["metadata"].get("mystnb", {}).get("image", {}).get("alt", ""))
 
 
 def minutes_to_read(notebook: dict[str, Any]) -> int:

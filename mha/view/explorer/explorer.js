@@ -27,10 +27,11 @@ const swatches = (letter) => el("ol", {class: "mx-" + letter}, ...count(10).map(
   el("li", null, el("i", {class: letter + n}), n ? String(TONES[n - 1] / 10) : "0"))));
 const meaning = el("span");
 const legend = el("div", {class: "mx-legend"}, meaning, swatches("t"), swatches("o"));
-const status = el("div", {class: "mx-status", role: "status", "aria-live": "polite"});
+const status = el("div", {class: "mx-status"});
+const aloud = el("div", {class: "mx-aloud", role: "status", "aria-live": "polite"});
 const hint = el("p", {class: "mx-note"},
   "Point at a token, tap it, or walk through the map with the arrow keys. Esc lets go. Layers and heads count from 0.");
-const side = el("div", {class: "mx-side"}, legend, status, hint);
+const side = el("div", {class: "mx-side"}, legend, status, aloud, hint);
 const body = el("div", {class: "mx-panels"});
 const tip = el("div", {class: "mx-tip", "aria-hidden": "true", hidden: true});
 const why = channelTexts.length ? buildWhy((open) => {
@@ -63,6 +64,7 @@ function renderFocus() {
   status.replaceChildren(...views.map((view) => el("p", null, ...sentence(kind, shown, view, focus))));
   // The sentence's box grows and does not shrink: else the map would slide away under the pointer that reads it.
   status.style.minHeight = status.offsetHeight + "px";
+  aloud.replaceChildren(...views.flatMap((view) => spoken(kind, shown, view, focus, state.hover || state.pinned)));
   placeTip(tip, state.hover || state.pinned ? state.anchor : null, tipLines(kind, shown, views, focus));
   renderWhy(kind, focus);
   link.href = fragmentOf(state);

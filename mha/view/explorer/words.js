@@ -84,6 +84,18 @@ function sentence(kind, shown, view, focus) {
   return [el("strong", null, view.signed ? "A − B" : view.name), ". ", ...words];
 }
 
+// What a screen reader says at each key, which has read the cell itself: a pair's number; a row's or column's strongest
+// three; of a head that was chosen its strongest link.
+function spoken(kind, shown, view, focus, spot) {
+  const {pair, out, into} = partsOf(kind, shown, view, focus);
+  const badge = view.signed ? "A − B. " : "";
+  if (pair.length) return [badge, ...pairSentence({...kind, lengths: null}, view, focus.pair)];
+  if (out.length || into.length) return [badge, ...(out.length && spot.by !== "column" ? out : into)];
+  const first = strongestPairs(kind, view).slice(0, 1)
+    .map(([mille, i, j]) => [mille, ...name(kind.q, i), " → ", ...name(kind.k, j)]);
+  return [view.name, ". ", ...strongest(view, first), " "];
+}
+
 // Beside the pointer the same, shorter: the pair, and where its row looks; of two heads the pair alone.
 function tipLines(kind, shown, views, focus) {
   return views.map((view, n) => {
