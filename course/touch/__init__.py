@@ -7,9 +7,19 @@ may hold a figure twice: nothing in it has an id.
 from course.touch.attention_plane import attention_plane
 from course.touch.descent import descent
 from course.touch.layer_steps import layer_steps
+from course.touch.mask_grid import mask_grid
 from course.touch.next_token_bars import next_token_bars
 from course.touch.roofline import roofline
 from course.touch.rotary_clock import rotary_clock
 from course.touch.tile_walk import tile_walk
 
-__all__ = ["attention_plane", "descent", "layer_steps", "next_token_bars", "roofline", "rotary_clock", "tile_walk"]
+__all__ = [
+    "attention_plane",
+    "descent",
+    "layer_steps",
+    "mask_grid",
+    "next_token_bars",
+    "roofline",
+    "rotary_clock",
+    "tile_walk",
+]
