@@ -17,7 +17,19 @@ from matplotlib.text import Text
 
 from course import figures
 from course.columns import Interval
-from course.figures import attention, bert, bias_probes, complexity, encoder_block, gpt, gpu_timing, t5, training, xlnet
+from course.figures import (
+    attention,
+    bert,
+    bias_probes,
+    complexity,
+    encoder_block,
+    gpt,
+    gpu_timing,
+    queries_keys_values,
+    t5,
+    training,
+    xlnet,
+)
 from mha import reference
 from mha.blocks import EncoderBlock
 from mha.measure.roofline import Machine
@@ -43,6 +55,8 @@ WAYS = {  # bits and repeated runs as in the chapter, since names stand beside t
 }
 KINDS, LENGTHS = ["explicit", "fused", "tiled", "sliding window", "linear"], [64, 256, 1024, 8192]
 FLOW = record_flow(EncoderBlock(12, 3, 24), torch.zeros(1, 5, 12))
+TOKENS = ["[CLS]", "the", "trophy", "did", "not", "fit", "in", "the", "suitcase", "because", "it", "was", "too", "big"]
+TOKENS += [".", "[SEP]"]
 WEIGHTS = reference.softmax(RNG.normal(size=(2, 5, 11)))
 TESTS = [*(f"WEAT {n}" for n in range(1, 11)), "WEAT 4, one token", "WEAT 5, one token"]
 CONTRASTS = ["he / she", "father / mother", "he / they", "child / children", "present / past", "anna / emma"]
@@ -60,6 +74,18 @@ DRAWN: dict[str, tuple[Any, ...]] = {
         [2, 8, 32],
         RNG.random((5, 3, 6)),
         RNG.random((5, 3, 6)),
+    ),
+    "attention.ties_and_gradients": (
+        attention.ties_and_gradients,
+        {"with 1/√d": (RNG.random(64), RNG.random(64)), "without": (30 * RNG.random(64), RNG.random(64))},
+        3,
+    ),
+    "attention.one_row": (
+        attention.one_row,
+        3 * RNG.normal(size=16),
+        reference.softmax(3 * RNG.normal(size=16)),
+        TOKENS,
+        "it asks, head 6 of layer 0",
     ),
     "attention.nearest_images": (
         attention.nearest_images,
@@ -234,6 +260,46 @@ DRAWN: dict[str, tuple[Any, ...]] = {
         range(25, 251, 25),
         {name: (RNG.random(10), 3 * RNG.random(10)) for name in ("A: too small", "B: overfits", "C", "D: suits")},
     ),
+    "queries_keys_values.lookup_of_one_token": (
+        queries_keys_values.lookup_of_one_token,
+        RNG.normal(size=7),
+        RNG.normal(size=(16, 7)),
+        reference.softmax(3 * RNG.normal(size=16)),
+        10 * RNG.normal(size=(16, 7)),
+        TOKENS,
+        10,
+    ),
+    "queries_keys_values.score_maps": (
+        queries_keys_values.score_maps,
+        {"three maps": 9 * RNG.normal(size=(26, 26)), "Q = K": RNG.normal(size=(26, 26))},
+    ),
+    "queries_keys_values.circuits": (
+        queries_keys_values.circuits,
+        RNG.normal(size=(26, 8)),
+        RNG.normal(size=(16, 16)),
+    ),
+    "queries_keys_values.accuracy_by_width": (
+        queries_keys_values.accuracy_by_width,
+        [2, 4, 8, 16],
+        {
+            task: (
+                {name: RNG.random((6, 4)) for name in ("three maps", "K = V", "Q = V", "Q = K", "Q = K = V")},
+                0.3,
+                0.1,
+            )
+            for task in ("follow", "vote")
+        },
+    ),
+    "queries_keys_values.standard_masks": (
+        queries_keys_values.standard_masks,
+        {title: np.tri(5, 5, dtype=bool) for title in ("causal", "2 new, 3 cached", "3 real, 2 padding", "both")},
+    ),
+    "queries_keys_values.senses_by_layer": (
+        queries_keys_values.senses_by_layer,
+        ["table", "in", *"123456"],
+        {"gap: two senses": RNG.random((8, 8)), "gap: not seen": RNG.random((8, 8)), "gap: one": RNG.random((8, 8))},
+        {"cosine: same sense": RNG.random((8, 8)), "other sense": RNG.random((8, 8))},
+    ),
 }
 
 
@@ -314,6 +380,24 @@ def test_panels_that_are_compared_share_their_scale():
     assert left.images[0].get_clim() == right.images[0].get_clim() == (0, 1)
     above, below = drawn("bert.influence").axes[:2]
     assert above.images[0].get_clim() == below.images[0].get_clim() == (0, 1)
+
+
+def test_score_maps_share_one_scale_and_say_their_own():
+    figure = drawn("queries_keys_values.score_maps")
+    for ax, array in zip(figure.axes, DRAWN["queries_keys_values.score_maps"][1].values(), strict=False):
+        assert ax.images[0].get_clim() == (-1, 1)
+        np.testing.assert_allclose(ax.images[0].get_array() * np.abs(array).max(), array)
+        assert ax.get_title(loc="left").endswith(f"largest: {np.abs(array).max():.1f}")
+
+
+def test_a_lookup_shows_its_own_output_on_the_scale_of_the_values():
+    figure = drawn("queries_keys_values.lookup_of_one_token")
+    weights, values = DRAWN["queries_keys_values.lookup_of_one_token"][3:5]
+    output, below = figure.axes[2].images[0], figure.axes[5].images[0]
+    np.testing.assert_allclose(output.get_array()[0], weights @ values)
+    assert output.get_clim() == below.get_clim()
+    np.testing.assert_array_equal(below.get_array(), values)
+    assert [bar.get_width() for bar in figure.axes[4].patches] == pytest.approx(weights)
 
 
 def test_a_query_is_shown_beside_the_keys_it_attends_to_most():

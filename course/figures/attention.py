@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from course.figures import WIDTH
@@ -20,10 +21,13 @@ __all__ = [
     "colour_plane",
     "contributions",
     "nearest_images",
+    "one_row",
     "scale_and_gradients",
+    "ties_and_gradients",
 ]
 
 Array = NDArray[Any]
+OUTLINE = [withStroke(linewidth=3, foreground="white")]  # so that a name is read on any colour
 
 
 def colour_plane(keys: Array, values: Array, names: Sequence[str], scales: Sequence[float], reach: float = 2.2) -> None:
@@ -41,7 +45,9 @@ def colour_plane(keys: Array, values: Array, names: Sequence[str], scales: Seque
         ax.imshow(weights @ values, origin="lower", extent=[-reach, reach, -reach, reach])
         for name, key in zip(names, keys, strict=True):
             ax.annotate("", key, (0, 0), arrowprops={"arrowstyle": "-|>"})
-            ax.text(key[0] * 0.8, key[1] + np.copysign(0.36, key[1]), name, ha="center", va="center")
+            ax.text(
+                key[0] * 0.8, key[1] + np.copysign(0.36, key[1]), name, ha="center", va="center", path_effects=OUTLINE
+            )
         ax.set(xticks=[-2, 0, 2], yticks=[-2, 0, 2])
         ax.set_title(f"scale {scale:g}")
         ax.grid(False)
@@ -72,11 +78,35 @@ def scale_and_gradients(widths: Sequence[int], with_scale: Array, without: Array
         ax.set_xscale("log", base=2)
         ax.set_xticks([2, 16, 128, 1024], labels=["2", "16", "128", "1024"])
         ax.set_title(title)
-    axes[0, 0].set_yscale("log", base=2)
     axes[0, 1].set_ylim(0, 1)
-    axes[1, 0].set_yscale("log")
+    for ax, ticks in ((axes[0, 0], (1, 10, 100, 1000)), (axes[1, 0], (0.0001, 0.01, 1, 100))):
+        ax.set_yscale("log")  # plain numbers: an exponent is too small to read on a phone
+        ax.set_yticks(ticks, labels=[str(tick) for tick in ticks])
+        ax.minorticks_off()
     figure.supxlabel("channels d", fontsize=12)
     figure.legend(*axes[1, 1].get_legend_handles_labels(), loc="outside upper left", ncols=2)
+    plt.show()
+
+
+def ties_and_gradients(draws: Mapping[str, tuple[Array, Array]], edge: float) -> None:
+    """The gradient at each query against the lead of its best key over the second best.
+
+    Args:
+        draws: name -> (leads, gradients), each (n,), of a panel; leads up to 31 are shown.
+        edge: a lead that a line marks.
+    """
+    _, axes = plt.subplots(1, len(draws), figsize=(WIDTH, 3.8), sharex=True, sharey=True)
+    for n, (ax, (name, (leads, gradients))) in enumerate(zip(axes, draws.items(), strict=True)):
+        ax.plot(leads, gradients, "o", color=f"C{n}", markersize=3.5, alpha=0.5)
+        ax.axvline(edge, color="0.4", linewidth=1.2, linestyle="--")
+        ax.set_title(name)
+        ax.set_xlabel("lead of the best score")
+    axes[0].set_yscale("log")
+    ticks = [1e-9, 1e-6, 1e-3, 1, 1000]
+    axes[0].set_yticks(ticks, labels=["1e−9", "1e−6", "0.001", "1", "1000"])
+    axes[0].minorticks_off()
+    axes[0].set(ylim=(1e-10, 3000), xlim=(-1, 31))
+    axes[0].set_ylabel("gradient at the query")
     plt.show()
 
 
@@ -121,6 +151,33 @@ def accuracy_by_scale(scales: Sequence[float], accuracy: Mapping[str, Array], ne
     ax.set_xscale("log")
     ax.set(xlabel="scale 1/β²", ylabel="digits read correctly (%)", ylim=(0, 102))
     figure.legend(loc="outside upper left", ncols=1)
+    plt.show()
+
+
+def one_row(scores: Array, weights: Array, tokens: Sequence[str], title: str) -> None:
+    """One query's scores and the weights that the softmax makes of them, as bars, a row for each token.
+
+    Args:
+        scores, weights: (j,).  tokens: j names.  title: who asks, and in which head.
+    """
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 4.8), sharey=True)
+    for ax, numbers, name, form in (
+        (axes[0], scores, "scores s", "{:+.1f}"),
+        (axes[1], weights, "weights w", "{:.2f}"),
+    ):
+        ax.barh(range(len(tokens)), numbers, height=0.7, color="C0")
+        for row, number in enumerate(numbers):
+            beside = max(number, 0) + 0.02 * np.abs(numbers).max()
+            ax.text(beside, row, form.format(round(number, 2) + 0.0).replace("-", "−"), va="center")
+        ax.set_title(name)
+        ax.margins(x=0.22)
+        ax.grid(False)
+        ax.set_xticks([])
+        ax.spines["bottom"].set_visible(False)
+    axes[0].axvline(0, color="0.4", linewidth=1)
+    axes[0].set_yticks(range(len(tokens)), labels=tokens, parse_math=False)
+    axes[0].set_ylim(len(tokens) - 0.5, -0.5)
+    figure.suptitle(title, x=0.02, ha="left", fontsize=12)
     plt.show()
 
 
