@@ -137,7 +137,7 @@ def _image(ax: Axes, pixels: Array, title: str, fontweight: str) -> None:
 
 
 def accuracy_by_scale(scales: Sequence[float], accuracy: Mapping[str, Array], nearest: float) -> None:
-    """Share of images read correctly against the scale, a line for each score.
+    """Share of images read correctly against the scale: the median of each score, and each split as a thin line.
 
     Args:
         scales: (n,).  accuracy: score -> (seed, n), from 0 to 1; the first is drawn wide and pale, so that a line that
@@ -145,10 +145,13 @@ def accuracy_by_scale(scales: Sequence[float], accuracy: Mapping[str, Array], ne
     """
     figure, ax = plt.subplots(figsize=(WIDTH, 4.0))
     for n, (name, shares) in enumerate(accuracy.items()):
-        wide: dict[str, Any] = {"linewidth": 7, "alpha": 0.4, "marker": ""} if n == 0 else {}
-        plots.spread(ax, scales, 100 * shares, name, **wide)
+        colour, style = f"C{n}", ("-", "--", "-.")[n]
+        ax.plot(scales, 100 * shares.T, color=colour, linewidth=0.7, alpha=0.4, linestyle="-")
+        wide: dict[str, Any] = {"linewidth": 7, "alpha": 0.4} if n == 0 else {}
+        ax.plot(scales, 100 * np.median(shares, axis=0), color=colour, linestyle=style, label=name, **wide)
     ax.axhline(100 * nearest, color="0.45", linewidth=1.2, linestyle="-", label="nearest neighbour")
     ax.set_xscale("log")
+    ax.set_xticks([0.01, 0.1, 1, 10, 100], labels=["0.01", "0.1", "1", "10", "100"])
     ax.set(xlabel="scale 1/β²", ylabel="digits read correctly (%)", ylim=(0, 102))
     figure.legend(loc="outside upper left", ncols=1)
     plt.show()
@@ -161,14 +164,14 @@ def one_row(scores: Array, weights: Array, tokens: Sequence[str], title: str) ->
         scores, weights: (j,).  tokens: j names.  title: who asks, and in which head.
     """
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 4.8), sharey=True)
-    for ax, numbers, name, form in (
-        (axes[0], scores, "scores s", "{:+.1f}"),
-        (axes[1], weights, "weights w", "{:.2f}"),
+    for ax, numbers, name, digits in (
+        (axes[0], scores, "scores s", 1),
+        (axes[1], weights, "weights w", 2),
     ):
         ax.barh(range(len(tokens)), numbers, height=0.7, color="C0")
         for row, number in enumerate(numbers):
             beside = max(number, 0) + 0.02 * np.abs(numbers).max()
-            ax.text(beside, row, form.format(round(number, 2) + 0.0).replace("-", "−"), va="center")
+            ax.text(beside, row, f"{round(number, digits) + 0.0:.{digits}f}".replace("-", "−"), va="center")
         ax.set_title(name)
         ax.margins(x=0.22)
         ax.grid(False)

@@ -173,7 +173,7 @@ def senses_by_layer(places: Sequence[str], gaps: Mapping[str, Array], cosines: M
         places: (n,), names of what stands after each step.  gaps, cosines: name -> (word, n).
     """
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 4.8))
-    for ax, lines, title in zip(axes, (gaps, cosines), ("difference", "cosine"), strict=True):
+    for ax, lines, title in zip(axes, (gaps, cosines), ("gap", "cosine"), strict=True):
         for n, (name, numbers) in enumerate(lines.items()):
             _words_and_mean(ax, numbers, name, f"C{n if ax is axes[0] else 3 + n}")
         ax.set_xticks(range(len(places)), labels=places)
