@@ -59,7 +59,7 @@ def test_a_figure_is_small_and_the_same_each_time(make):
     ("change", "error", "message"),
     [
         ({"out": None}, TypeError, "out must hold real numbers"),
-        ({"q": ARRAYS["q"][:, :2]}, ValueError, r"h·d = m up to 16 channels, got 5 tokens, 2 heads of 4 and m = 12"),
+        ({"q": ARRAYS["q"][:, :2]}, ValueError, r"m = h·d channels, got 5 tokens, 2 heads of 4 and m = 12"),
         ({"v": ARRAYS["v"].swapaxes(1, 2)}, ValueError, r"v must have shape \(2, 3, 5, 4\), got \(2, 5, 3, 4\)"),
         ({"x": ARRAYS["x"][0]}, ValueError, r"x must have shape \(b, i, m\)"),
         (
@@ -83,6 +83,22 @@ def test_what_else_the_steps_refuse():
         layer_steps(ARRAYS, tokens=TOKENS[:4])
     with pytest.raises(ValueError, match=r"follow \(5\) must be between 0 and 4"):
         layer_steps(ARRAYS, follow=5)
+
+
+def test_of_a_large_layer_a_part_is_drawn_under_its_own_numbers_and_full_shapes():
+    large = forward(n_heads=7, d_model=35)
+    with pytest.raises(ValueError, match="got 5 tokens and 7 heads of 5: choose places, heads and channels"):
+        layer_steps(large)
+    with pytest.raises(ValueError, match=r"follow \(0\) must be among the places that are drawn, \[4, 1\]"):
+        layer_steps(large, places=[4, 1], heads=[6, 2], channels=3)
+    words = words_of(layer_steps(large, tokens=TOKENS, follow=1, places=[4, 1], heads=[6, 2], channels=3, biased=True))
+    assert "out = concat @ w_o + b_o out (2, 5, 35)" in words
+    assert "Drawn are 2 tokens, heads 6, 2, and the first 3 channels of each." in words
+    head, keys = large["heads"][0, [6, 2], 1, :3], large["weights"][0, [6, 2], 1][:, [4, 1]]
+    concat = large["concat"][0, 1, [30, 31, 32, 10, 11, 12]]
+    for digits, rows in ((1, head), (2, keys), (1, concat)):
+        numbers = " ".join(f"{x:.{digits}f}" for x in rows.flatten().detach().numpy().round(2) + 0.0)
+        assert numbers.replace("-0.0 ", "0.0 ").replace("-", "−") in words
 
 
 def test_without_scripts_the_lines_their_shapes_and_the_tokens_rows_are_read():

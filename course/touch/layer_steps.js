@@ -8,11 +8,17 @@ function shade(value, largest) {
   return `color-mix(in srgb, var(--${value < 0 ? "second" : "accent"}) ${strength}%, transparent)`;
 }
 
+// x W_Q with its index below, as in the chapter's formulas.
+function typeset(name) {
+  const [head, index] = name.split("_");
+  return index ? [head, make("sub", {}, index)] : [name];
+}
+
 // rows: tokens by channels, or by keys. framed: "own", "all" or nothing.
 function table(name, rows, head, framed, largest) {
   const square = name === "scores" || name === "weights";
   const digits = name === "weights" ? 2 : 1;
-  const width = head === null ? rows[0].length / data.heads : rows[0].length;
+  const width = head === null ? rows[0].length / data.heads.length : rows[0].length;
   const body = rows.map((row, i) => {
     const read = framed === "all" || (framed === "own" && i === state.token);
     const cells = row.map((value, c) => {
@@ -22,7 +28,7 @@ function table(name, rows, head, framed, largest) {
     });
     return make("tr", read ? {class: "mt-read"} : {}, make("th", {scope: "row"}, make("bdi", {}, data.tokens[i])), ...cells);
   });
-  const words = head === null ? "" : `head ${head}${square ? ", keys across" : ""}`;
+  const words = head === null ? "" : `head ${data.heads[head]}${square ? ", keys across" : ""}`;
   return make("table", {}, ...(words ? [make("caption", {}, words)] : []), make("tbody", {}, ...body));
 }
 
@@ -31,7 +37,7 @@ function drawArray(name, framed, made) {
   const largest = Math.max(...array.flat(2).map(Math.abs)) || 1;
   const tables = Array.isArray(array[0][0])
     ? array.map((rows, head) => table(name, rows, head, framed, largest)) : [table(name, array, null, framed, largest)];
-  return make("div", {class: made ? "mt-array mt-made" : "mt-array"}, make("p", {}, made ? `makes ${name}` : `reads ${name}`), make("div", {}, ...tables));
+  return make("div", {class: made ? "mt-array mt-made" : "mt-array"}, make("p", {}, made ? "makes " : "reads ", ...typeset(name)), make("div", {}, ...tables));
 }
 
 function follow() {

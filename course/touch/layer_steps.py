@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -81,18 +81,55 @@ STEPS = (
 )
 
 
-def layer_steps(arrays: Mapping[str, Any], *, tokens: Sequence[str] | None = None, follow: int = 0) -> TouchFigure:
+BIASED = {
+    STEPS[1].code: "q, k, v = x @ w_q + b_q, x @ w_k + b_k, x @ w_v + b_v",
+    STEPS[-1].code: "out = concat @ w_o + b_o",
+}
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """Which part of larger arrays is drawn: places of tokens, numbers of heads, the first channels of each head."""
+
+    tokens: list[int]
+    heads: list[int]
+    channels: int
+
+    def cut(self, name: str, array: Array, head_dim: int) -> Array:
+        """What is drawn of an array without its batch; x and out have no heads, and give their first channels."""
+        if array.ndim == 3:
+            keys = self.tokens if name in ("scores", "weights") else list(range(self.channels))
+            return array[np.ix_(self.heads, self.tokens, keys)]
+        columns = [head * head_dim + channel for head in self.heads for channel in range(self.channels)]
+        if name in ("x", "out"):
+            columns = list(range(len(columns)))
+        return array[np.ix_(self.tokens, columns)]
+
+
+def layer_steps(
+    arrays: Mapping[str, Any],
+    *,
+    tokens: Sequence[str] | None = None,
+    follow: int = 0,
+    places: Sequence[int] | None = None,
+    heads: Sequence[int] | None = None,
+    channels: int | None = None,
+    biased: bool = False,
+) -> TouchFigure:
     """The arrays of one forward pass as a picture to step through.
 
     Args:
         arrays: x, concat and out (b, i, m); q, k, v and heads (b, h, i, d); scores and weights (b, h, i, i); others
-            are left aside. Self-attention without masks or biases, m = h·d. Of the batch, the first is drawn; numbers
-            are kept to two decimals.
+            are left aside. Self-attention without masks or biases on the scores, m = h·d. Of the batch, the first is
+            drawn; numbers are kept to two decimals.
         tokens: i names of the rows.  follow: the row that is followed at first.
+        places, heads, channels: what is drawn of a layer too large for the page: rows, heads, and how many channels of
+            each head; all if None. Shapes are told in full.
+        biased: whether the four maps add a bias, which their lines then say.
     Raises:
         ValueError: an array is missing, its shape does not fit the others', or it is not what its line of code says;
-            more than 8 tokens or 16 channels; follow is no row.
-        TypeError: arrays is no mapping to numbers, tokens are no strings, or follow is no integer.
+            more than 8 tokens or 16 channels are drawn, or some that are not there; follow is no row that is drawn.
+        TypeError: arrays is no mapping to numbers, tokens are no strings, or a number is no integer.
     """
     if not isinstance(arrays, Mapping):
         raise TypeError(f"arrays must be a mapping of names to arrays, got {type(arrays).__name__}")
@@ -101,41 +138,71 @@ def layer_steps(arrays: Mapping[str, Any], *, tokens: Sequence[str] | None = Non
         raise ValueError(f"arrays must hold {', '.join(NAMES)}; missing: {', '.join(missing)}")
     full = {name: check_finite(name, to_numbers(name, arrays[name])) for name in NAMES}
     sizes = _sizes(full)
+    drawn = _drawn(sizes, places, heads, channels)
     _check_lines(full)
-    n_tokens = sizes["i"]
-    names = [f"token {n}" for n in range(n_tokens)] if tokens is None else check_texts("tokens", tokens)
-    if len(names) != n_tokens:
-        raise ValueError(f"tokens must be one for each of {n_tokens} rows, got {len(names)}")
-    follow = check_integer("follow", follow, at_least=0, at_most=n_tokens - 1)
+    names = [f"token {n}" for n in range(sizes["i"])] if tokens is None else check_texts("tokens", tokens)
+    if len(names) != sizes["i"]:
+        raise ValueError(f"tokens must be one for each of {sizes['i']} rows, got {len(names)}")
+    follow = check_integer("follow", follow, at_least=0, at_most=sizes["i"] - 1)
+    if follow not in drawn.tokens:
+        raise ValueError(f"follow ({follow}) must be among the places that are drawn, {drawn.tokens}")
+    return _figure(full, sizes, drawn, names, drawn.tokens.index(follow), biased)
+
+
+def _figure(
+    full: dict[str, Array], sizes: dict[str, int], drawn: _Drawn, names: list[str], follow: int, biased: bool
+) -> TouchFigure:
     shown = {name: array[0] for name, array in full.items()}
     for name in "qkv":
-        shown[f"x W_{name.upper()}"] = shown[name].swapaxes(0, 1).reshape(n_tokens, -1)  # (h, i, d) -> (i, h·d)
-    shown = {name: array.round(2) + 0.0 for name, array in shown.items()}
+        shown[f"x W_{name.upper()}"] = shown[name].swapaxes(0, 1).reshape(sizes["i"], -1)  # (h, i, d) -> (i, h·d)
+    shown = {name: drawn.cut(name, array, sizes["d"]).round(2) + 0.0 for name, array in shown.items()}
+    steps = [replace(step, code=BIASED[step.code]) if biased and step.code in BIASED else step for step in STEPS]
     data = {
-        "tokens": names,
+        "tokens": [names[place] for place in drawn.tokens],
         "follow": follow,
-        "heads": sizes["h"],
-        "steps": [{"makes": s.makes, "reads": s.reads, "means": s.means} for s in STEPS],
+        "heads": drawn.heads,
+        "steps": [{"makes": s.makes, "reads": s.reads, "means": s.means} for s in steps],
         "arrays": {name: array.tolist() for name, array in shown.items()},
     }
     return build(
         "layer_steps",
         title="The layer, step by step",
         hint="Step through the lines, and follow another token. Framed: what the line reads to make the token’s rows.",
-        first_state=_first_state(shown, sizes, names[follow], follow),
+        first_state=_first_state(shown, sizes, drawn, names[drawn.tokens[follow]], follow, steps),
         data=data,
     )
+
+
+def _drawn(
+    sizes: dict[str, int], places: Sequence[int] | None, heads: Sequence[int] | None, channels: int | None
+) -> _Drawn:
+    """The part to draw, checked."""
+    tokens = _numbers("places", places, sizes["i"])
+    chosen = _numbers("heads", heads, sizes["h"])
+    width = sizes["d"] if channels is None else check_integer("channels", channels, at_least=1, at_most=sizes["d"])
+    if len(tokens) > MOST_TOKENS or len(chosen) * width > MOST_CHANNELS:
+        raise ValueError(
+            f"the picture takes up to {MOST_TOKENS} tokens and {MOST_CHANNELS} channels, "
+            f"got {len(tokens)} tokens and {len(chosen)} heads of {width}: choose places, heads and channels"
+        )
+    return _Drawn(tokens, chosen, width)
+
+
+def _numbers(name: str, given: Sequence[int] | None, size: int) -> list[int]:
+    if given is None:
+        return list(range(size))
+    numbers = [check_integer(f"{name}[{n}]", x, at_least=0, at_most=size - 1) for n, x in enumerate(given)]
+    if not numbers or len(set(numbers)) < len(numbers):
+        raise ValueError(f"{name} must be one or more, each once, got {list(given)}")
+    return numbers
 
 
 def _sizes(full: dict[str, Array]) -> dict[str, int]:
     if full["x"].ndim != 3 or full["q"].ndim != 4:
         raise ValueError(f"x must have shape (b, i, m) and q (b, h, i, d), got {full['x'].shape} and {full['q'].shape}")
     (b, i, m), (h, d) = full["x"].shape, full["q"].shape[1::2]
-    if not (1 <= i <= MOST_TOKENS and h * d == m <= MOST_CHANNELS):
-        raise ValueError(
-            f"the picture takes up to {MOST_TOKENS} tokens and h·d = m up to {MOST_CHANNELS} channels, "
-            f"got {i} tokens, {h} heads of {d} and m = {m}"
-        )
+    if not (i and h * d == m):
+        raise ValueError(f"x must have a token and m = h·d channels, got {i} tokens, {h} heads of {d} and m = {m}")
     shapes = {"stream": (b, i, m), "head": (b, h, i, d), "square": (b, h, i, i)}
     kinds = dict.fromkeys(NAMES, "head") | dict.fromkeys(("x", "concat", "out"), "stream")
     kinds |= dict.fromkeys(("scores", "weights"), "square")
@@ -167,23 +234,40 @@ def _shape(name: str, sizes: dict[str, int]) -> str:
     return f"({', '.join(str(sizes[letter]) for letter in letters.split())})"
 
 
-def _first_state(shown: dict[str, Array], sizes: dict[str, int], token: str, follow: int) -> str:
+def _first_state(
+    shown: dict[str, Array], sizes: dict[str, int], drawn: _Drawn, token: str, follow: int, steps: list[_Step]
+) -> str:
     """The listing, with the followed token's numbers, which the script exchanges for the picture."""
     rows = "".join(
-        f"<tr><td><code>{step.code}</code></td><td>{' '.join(step.makes[:1])} {_shape(step.makes[0], sizes)}</td>"
+        f"<tr><td><code>{step.code}</code></td><td>{_typeset(step.makes[0])} {_shape(step.makes[0], sizes)}</td>"
         f"<td data-part=row>{_row(step.makes[0], shown, follow)}</td></tr>"
-        for step in STEPS
+        for step in steps
     )
     head = f"<th scope=col>line</th><th scope=col>makes</th><th scope=col data-part=row>row of {text(token)}</th>"
     table = (
         "<table class=mt-lines><caption>What each line makes, with its shape; a batch of "
-        f"{sizes['b']}, {sizes['i']} tokens, {sizes['h']} heads of {sizes['d']} channels.</caption>"
+        f"{sizes['b']}, {sizes['i']} tokens, {sizes['h']} heads of {sizes['d']} channels."
+        f"{_left_out(sizes, drawn)}</caption>"
         f"<thead><tr>{head}</tr></thead><tbody data-part=lines>{rows}</tbody></table>"
     )
     style = f"<style>{inline_source('course.touch', 'layer_steps.css')}</style>"
     said = element("p", "", data_part="status", role="status", class_="mt-status")
     listing = f'<div class=mt-listing tabindex=0 role=group aria-label="The lines">{table}</div>'
     return f"{style}{listing}{said}<div data-part=picture></div>"
+
+
+def _typeset(name: str) -> str:
+    """Of an array: x W_Q with its index below, as in the chapter's formulas."""
+    head, below, index = name.partition("_")
+    return f"{head}<sub>{index}</sub>" if below else name
+
+
+def _left_out(sizes: dict[str, int], drawn: _Drawn) -> str:
+    """What the picture shows of a larger layer, in words; nothing where it shows all."""
+    if (len(drawn.tokens), len(drawn.heads), drawn.channels) == (sizes["i"], sizes["h"], sizes["d"]):
+        return ""
+    numbers = ", ".join(map(str, drawn.heads))
+    return f" Drawn are {len(drawn.tokens)} tokens, heads {numbers}, and the first {drawn.channels} channels of each."
 
 
 def _row(name: str, shown: dict[str, Array], follow: int) -> str:
