@@ -516,7 +516,7 @@ def test_the_readme_and_the_changelog_count_claims_and_verdicts_as_they_are():
     texts = [(ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CHANGELOG.md")]
     readme, changelog = (" ".join(text.split()) for text in texts)
     n_claims, n_judged = len(claims()), len(judged)
-    assert f"It lists {n_claims} claims about attention. {n_judged} of them have" in readme
+    assert f"it lists {n_claims} claims about attention. {n_judged} of them have" in readme
     assert f"The other {n_claims - n_judged} belong to chapters that are to come" in readme
     assert f"{n_judged} of {n_claims} claims have a verdict" in changelog
 
@@ -631,3 +631,10 @@ def test_a_figure_may_bring_its_own_interval():
 def test_an_interval_that_cannot_be_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         Claim("C43").measure("x", 0.5, above=0, **arguments)
+
+
+def test_the_readme_shows_the_front_pages_findings():
+    """Word for word, so that a number that changed is noticed."""
+    shown = next(cell for cell in code_cells(read(ROOT / "index.ipynb")) if cell.id == "findings").outputs[0]
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert " ".join(shown.data["text/markdown"].split()) in readme
