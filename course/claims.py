@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import difflib
 import html
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -203,7 +204,7 @@ class Claim:
             raise ValueError(
                 f"a finding is one sentence of at most {MOST_WORDS} words with a period, got {len(words)}: {finding!r}"
             )
-        self.finding = " ".join(words)
+        self.finding = re.sub(r"(?<=\d)%", " %", " ".join(words))  # as the book writes it
 
     def _add(self, measurement: Measurement, criterion: Criterion) -> None:
         if measurement.when and self.row.kind == "definition":

@@ -542,6 +542,8 @@ def test_a_verdict_says_what_was_found_and_when_its_criteria_were_fixed():
     claim = Claim("C26", fixed="before")
     claim.measure("gain", 1 + 0.1 * NOISE, above=0)
     assert "fixed" not in repr(Claim("C26")._remarks())
+    claim.find("With 99% at hand, a gain.")
+    assert claim.finding == "With 99 % at hand, a gain."
     claim.find("The gain is\n1.0 at each of 5 seeds.")
     assert repr(claim).splitlines()[1:3] == [
         "The gain is 1.0 at each of 5 seeds.",
