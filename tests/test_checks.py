@@ -297,7 +297,9 @@ def test_a_matter_of_style_is_tried_with_each_mistake_and_not_mentioned():
 def test_a_mistake_is_told_too_where_more_is_wrong_on_a_later_trial():
     broken = DOUBLE(lambda x: 2 * x + 1 if x[0, 0] > 0 else x + np.nan)
     assert broken.diagnosis == "plus-one"
-    assert broken.message == "1 is added. More is wrong on negative numbers."
+    assert (
+        broken.message == "1 is added. It also fails on negative numbers, for this or another reason: mend this first."
+    )
     assert DOUBLE(lambda x: 2 * x + 1 if x[0, 0] > 0 else 2 * x + 5).diagnosis == "shift"
     assert DOUBLE(lambda x: 2 * x + 1 if x[0, 0] > 0 else 2 * x).diagnosis == "shift"
 
@@ -398,6 +400,12 @@ def unpacked(x):
     return b * i * d
 
 
+def every_second(x):
+    y = np.zeros((3, 6))
+    y[:, ::2] = np.ones((3, 6))
+    return y
+
+
 @pytest.mark.parametrize(
     ("answer", "diagnosis", "phrase"),
     [
@@ -443,6 +451,13 @@ def unpacked(x):
             "would fit as (2, 5): its axes stand in another order",
         ),
         (lambda x: np.where(np.ones((7, 7)) > 0, x, 0), "where-shapes", "Axis -1 of the condition has length 7"),
+        (
+            lambda x: np.where(np.ones((7, 7)) > 0, x @ x.T, 0),
+            "where-shapes",
+            "a square of side 7, the scores one of 3",
+        ),
+        (lambda x: x[:, :, None] * x.T[:, None, :], "new-axis-elsewhere", "write x.T[None, :, :]."),
+        (every_second, "twice-as-many", "is written into a place of shape (3, 3)"),
         (
             lambda x: np.einsum("id,jd->ij", x, x.T),
             "einsum-letter",
@@ -595,7 +610,7 @@ def spread_of(x, sums=lambda x: x.sum(1)[:, None], means=lambda y: y.mean(1)[:, 
         (lambda x: spread_of(x, n=0), "left-out", "np.sqrt(len(x))` where `spread[1:] * np.sqrt(len(x) - 1)`"),
         (lambda x: spread_of(np.abs(x) ** 2), "detour", "`x` squared before it is used"),
         (lambda x: spread_of(x, sums=lambda x: np.cumsum(x, 1)), "function", "`np.cumsum(x, axis=1)` where"),
-        (lambda x: spread_of(x) + (x / x.sum(1)[:, None])[1:] * (len(x) - 1) ** 0.5, "detour", "added"),
+        (lambda x: spread_of(x) + (x / x.sum(1)[:, None])[1:] * (len(x) - 1) ** 0.5, "added", "added"),
         (lambda x: spread_of(x[::-1]), "detour", "`x` reversed along i before it is used"),
         (lambda x: spread_of(x, sums=lambda x: x.sum(0)) * (len(x) - 1) ** 0.5, "axis+no-root", "Then, the root is"),
     ],
@@ -604,6 +619,37 @@ def test_a_change_nobody_listed_is_named(answer, diagnosis, phrase):
     feedback = SHARES(answer)
     assert feedback.diagnosis == f"mutant-{diagnosis}", feedback
     assert phrase in feedback.message
+
+
+def test_an_entry_left_out_is_told_alone_and_beside_a_mistake():
+    alone = SHARES(lambda x: spread_of(np.where(np.arange(x.shape[1]) == 0, 0, x)))
+    assert alone.diagnosis == "entry-left-out"
+    assert "the first entry along d is left out" in alone.message
+    both = SHARES(lambda x: spread_of(np.where(np.arange(x.shape[1]) == 0, 0, x)) * (len(x) - 1) ** 0.5)
+    assert both.diagnosis == "entry-left-out+no-root", both
+
+
+def test_what_a_mistake_leaves_is_told_by_its_relation_and_never_by_undoing_the_mistake():
+    both = DOUBLE(lambda x: (2 * x + 1)[::-1])
+    assert both.message == "two things are wrong. First, 1 is added. Then, twice is in reverse order along i."
+    assert DOUBLE(lambda x: 5 * x).diagnosis == "factor"  # and not "the sign is always minus", 2.5 times
+    assert DOUBLE(lambda x: (2 * x)[::-1]).diagnosis == "reversed"
+
+
+def test_floats_for_ids_are_told_beside_a_mistake():
+    def next_(x):
+        """The next id."""
+        y = x + 1
+        return y
+
+    ids = Exercise(
+        next_,
+        "x (i) -> y (i)",
+        (Trial("ids", {"x": np.arange(7)}),),
+        (Mistake("two", "x + 1 -> x + 2", "it is the one after."),),
+    )
+    assert ids(lambda x: x + 2).message == "it is the one after."
+    assert ids(lambda x: x + 2.0).message.endswith("Besides, y holds ids, which must stay integers: give dtype=int.")
 
 
 def test_a_mutant_speaks_only_where_enough_numbers_bear_it_out():
@@ -667,7 +713,7 @@ def plus_at_first(x):
         (lambda x: np.zeros_like(x), "zeros", "is all zeros"),
         (lambda x: x.copy(), "handed-back", "twice is x itself, as it was handed over"),
         (lambda x: np.round(2.0004 * x, 3) * 1.0, "factor", ""),
-        (lambda x: np.where(np.arange(len(x))[:, None] < 1, 2 * x, 0), "partly-zero", "does a loop end early"),
+        (lambda x: np.where(np.arange(len(x))[:, None] < 1, 2 * x, 0), "last-zero", "is 0 from index 1 along i on"),
         (plus_at_first, "one-slice-0", "is right but for the index 0 along i"),
         (lambda x: 2 * x + np.triu(x, 1), "above-the-diagonal", "is wrong above the diagonal alone"),
         (lambda x: 2 * x * (1 + np.arange(len(x)))[:, None], "factor-a-row", "a factor that is the same along d"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["EACH_OF_TWO", "detours"]
+__all__ = ["EACH_OF_TWO", "detours", "left_out"]
 
 NUMBERS = (
     ("negated", "-({})"),
@@ -47,10 +47,6 @@ ARRAYS = (
     ("cut to its first entry along {first}", "({})[:1]"),
     ("cut to its last entry along {first}", "({})[-1:]"),
     ("put in order of size along {last}", "np.sort({}, axis=-1)"),
-    ("stripped of its first entry along {first}", "({})[1:]"),
-    ("stripped of its last entry along {first}", "({})[:-1]"),
-    ("stripped of its first entry along {last}", "({})[..., 1:]"),
-    ("stripped of its last entry along {last}", "({})[..., :-1]"),
     ("rounded to whole numbers", "np.rint({})"),
     ("cut to whole numbers", "np.trunc({})"),
     ("cut off below 0", "np.maximum({}, 0)"),
@@ -103,6 +99,23 @@ def detours(value: Any, names: tuple[str, ...], *, given: bool = False) -> Itera
             yield said.format(first=names[0], last=names[-1]), code
 
 
+def left_out(value: Any, names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """An entry left out along an axis, its first or its last, so that it is missing or counts as nothing."""
+    if not isinstance(value, np.ndarray):
+        return
+    for n, (name, size) in enumerate(zip(names, value.shape, strict=True)):
+        after = ", None" * (value.ndim - 1 - n)
+        for which, place, rest, how in (
+            ("last", "-1", ":-1", "end one too early"),
+            ("first", "0", "1:", "begin one too late"),
+        ):
+            said = f"the {which} entry along {name} is left out: does a loop or a slice {how}?"
+            counts = f"(np.arange(({{0}}).shape[{n}]) != {place} % ({{0}}).shape[{n}])[:{after}]"
+            if size > 1:
+                yield said, f"({{0}}) & {counts}" if value.dtype == bool else f"np.where({counts}, {{0}}, 0)"
+                yield said, f"({{}})[{':, ' * n}{rest}]"
+
+
 def _of_axes(value: np.ndarray[Any, Any], names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     for one in range(value.ndim):
         for other in range(one + 1, value.ndim):
@@ -120,8 +133,6 @@ def _of_axes(value: np.ndarray[Any, Any], names: tuple[str, ...]) -> Iterator[tu
     for n, name in enumerate(names[1:-1], 1):
         before = ":, " * n
         yield f"reversed along {name}", f"({{}})[{before}::-1]"
-        yield f"stripped of its first entry along {name}", f"({{}})[{before}1:]"
-        yield f"stripped of its last entry along {name}", f"({{}})[{before}:-1]"
     for n, name in enumerate(names) if value.dtype != bool else ():
         most = f"({{0}}).max(axis={n}, keepdims=True)"
         yield f"made 1 at its largest along {name} and 0 elsewhere", f"np.where(({{0}}) == {most}, 1.0, 0.0)"

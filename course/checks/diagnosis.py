@@ -32,6 +32,8 @@ An `Exercise` holds the right answer as a function of a few lines of plain NumPy
 - `course.checks.wrongs` makes the wrong functions, `course.checks.recognition` compares an answer with them. Where no
   mistake fits, small changes to the right answer that nobody listed are tried, alone and beside a mistake
   (`course.checks.mutants`): axes, names, operators, slices, steps left out, values transposed or squared on their way.
+  What stands to a listed mistake's results in a simple relation, its logarithm or its order, is told beside it; never
+  where the answer stands in such a relation to the right one itself: the mistake and what undoes it would fit as well.
   What they do not explain either is described by `course.checks.properties`, and what raises by `course.checks.errors`.
 - The more steps a right answer has, each with a name of its own, the more is changed and named: `sums = …; x / sums`.
 - Results that the right answer gives as integers must be integers.
@@ -54,7 +56,7 @@ import numpy as np
 from course.checks import errors, properties
 from course.checks.answers import Answer, Arrays, Feedback, NotRight, Trial, ask, close
 from course.checks.edits import Mistake
-from course.checks.mutants import DETOUR
+from course.checks.mutants import ADDED, DETOUR
 from course.checks.recognition import recognise
 from course.checks.signature import Axes, Signature
 from course.checks.wrongs import Wrong, Wrongs, agree
@@ -149,7 +151,7 @@ class Exercise:
 
     @cached_property
     def _wrongs(self) -> Wrongs:
-        return Wrongs(self.right, self.trials, self.mistakes, self.shared, self._axes(0))
+        return Wrongs(self.right, self.trials, self.mistakes, self.shared, self._axes)
 
     @property
     def wanted(self) -> tuple[Arrays, ...]:
@@ -188,6 +190,14 @@ class Exercise:
                         "np.zeros, np.ones and np.empty need dtype=int, and division makes floats.",
                     )
 
+    def _floats_besides(self, answers: list[Answer]) -> str:
+        """What to say of ids that came as floats, in an answer that is wrong otherwise."""
+        for answer, want in zip(answers, self.wanted, strict=True):
+            for name, got, expected in zip(self._results, answer.arrays, want, strict=False):
+                if expected.dtype.kind in "iu" and got.dtype.kind == "f":
+                    return f" Besides, {name} holds ids, which must stay integers: give dtype=int."
+        return ""
+
     def _precision_note(self, answers: list[Answer]) -> str:
         """What to say of arrays that claim double precision and have single, or ""."""
         pairs = [
@@ -201,9 +211,10 @@ class Exercise:
 
     def _diagnose(self, fn: Function, answers: list[Answer], wrong: list[int]) -> NotRight:
         found = recognise(answers, self._wrongs, self._results)
-        if found and not (found.feedback.diagnosis == DETOUR and self._is_whole(answers, wrong)):
+        if found and not (found.feedback.diagnosis in (DETOUR, ADDED) and self._is_whole(answers, wrong)):
             changed = next((name for answer in answers for name in answer.changed), "")
             besides = f" Besides, {changed} is changed in place." if changed else ""
+            besides += self._floats_besides(answers)
             return NotRight(found.feedback.diagnosis, found.feedback.message + besides)
         n = wrong[0]
         trial = self.trials[n]

@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 
 from course.checks.answers import Trial
-from course.checks.detours import EACH_OF_TWO, detours
+from course.checks.detours import EACH_OF_TWO, detours, left_out
 from course.checks.edits import Mistake, Source, Span
 from course.checks.mutations import Change, Place, changes
 from course.checks.signature import Axes
 
-__all__ = ["DETOUR", "Mutants"]
+__all__ = ["ADDED", "DETOUR", "LEFT_OUT", "Mutants"]
 
-DETOUR = "mutant-detour"
+DETOUR, ADDED, LEFT_OUT = "mutant-detour", "mutant-added", "entry-left-out"
 LEADS = {  # the likeliest first: of two that give the same it is told
     "axis": "another axis",
     "axes": "other axes",
@@ -60,6 +60,7 @@ class Mutants:
 
     def __iter__(self) -> Iterator[tuple[Mistake, tuple[Span, ...]]]:
         """Each as a mistake and its spans; in this order they are tried beside a mistake, as many as time allows."""
+        yield from self._left_out()
         yield from self._on_inputs()
         for place in self._places:
             for change in changes(place):
@@ -115,24 +116,57 @@ class Mutants:
             message = f"an answer without the step `{self._shown(place, statement)}`: add it."
             yield Mistake("mutant-statement", "", message), change.spans
 
-    def _on_inputs(self) -> Iterator[tuple[Mistake, tuple[Span, ...]]]:
+    def _left_out(self) -> Iterator[tuple[Mistake, tuple[Span, ...]]]:
+        """The first or last entry of what is handed over, made or cut out."""
+        start = self._start
+        if start is not None:
+            for name, value in self._trial.inputs.items():
+                for said, code in left_out(value, self._names_of(value, name)):
+                    yield Mistake(LEFT_OUT, "", said), ((start, start, f"{name} = {code.format(name)}; "),)
+        for place in self._places:
+            for node, target in (*self._made(place), *((node, None) for node in self._cut(place))):
+                names = self._names_of(place.value(node), place.source(target or node))
+                for said, code in left_out(place.value(node), names):
+                    yield Mistake(LEFT_OUT, "", said), _around(place, node, code)
+
+    def _cut(self, place: Place) -> Iterator[ast.AST]:
+        """Slices of arrays within a larger expression."""
+        for node in ast.walk(place.statement):
+            if (
+                isinstance(node, ast.Subscript)
+                and isinstance(node.ctx, ast.Load)
+                and isinstance(place.parents[node], ast.BinOp)
+            ):
+                yield node
+
+    @property
+    def _start(self) -> int | None:
+        """Where the first statement begins, if something can be put before it."""
         first = self._places[0] if self._places else None
-        if first is None or isinstance(first.statement, ast.For):
+        return None if first is None or isinstance(first.statement, ast.For) else first.at(first.statement)[0]
+
+    def _on_inputs(self) -> Iterator[tuple[Mistake, tuple[Span, ...]]]:
+        start = self._start
+        if start is None:
             return
-        start = first.at(first.statement)[0]
         for name, value in self._trial.inputs.items():
             for said, code in detours(value, self._names_of(value), given=True):
                 text = f"{name} = {code.format(name)}; "
                 yield self._detour(name, said, code, "before it is used"), ((start, start, text),)
         yield from self._on_two(start)
 
-    def _on_values(self, place: Place) -> Iterator[tuple[Mistake, tuple[Span, ...]]]:
+    @staticmethod
+    def _made(place: Place) -> Iterator[tuple[ast.expr, ast.expr | None]]:
+        """Each value that a statement makes or returns, with the name it gets."""
         statement = place.statement
         value = statement.value if isinstance(statement, ast.Assign | ast.Return) else None
         results = value.elts if isinstance(value, ast.Tuple) else [value] if value is not None else []
         targets = statement.targets[0] if isinstance(statement, ast.Assign) else None
         called = targets.elts if isinstance(targets, ast.Tuple) else [targets] * len(results)
-        for node, target in zip(results, called, strict=False):
+        yield from zip(results, called, strict=False)
+
+    def _on_values(self, place: Place) -> Iterator[tuple[Mistake, tuple[Span, ...]]]:
+        for node, target in self._made(place):
             name = place.source(target) if target is not None else place.source(node)
             when = "once it is made" if target is not None else "at the end"
             for said, code in self._ways(place, node):
@@ -173,11 +207,15 @@ class Mutants:
         text = code.format("y") if "z :=" in code or len(name) > 12 else code.format(name)
         text = f" (`{text}`)" if len(text) <= LONGEST_SHOWN and "0 *" not in text else ""
         text = text.replace("(y)", "y").replace(f"({name})", name)
-        return Mistake(DETOUR, "", f"`{name}` {said} {when}{text}: leave that out.")
+        kind = ADDED if said.startswith("with ") else DETOUR
+        return Mistake(kind, "", f"`{name}` {said} {when}{text}: leave that out.")
 
-    def _names_of(self, value: Any) -> tuple[str, ...]:
+    def _names_of(self, value: Any, of: str = "") -> tuple[str, ...]:
+        """The names of an array's axes; "axis 2", or "axis 2 of x", where a length belongs to none or to two."""
         shape = np.shape(value) if isinstance(value, np.ndarray) else ()
-        return tuple(self._axes.names.get(size, f"axis {n}") for n, size in enumerate(shape))
+        owner = f" of `{of}`" if of and len(of) < LONGEST_INLINED else ""
+        names = [self._axes.names.get(size, "") if shape.count(size) == 1 else "" for size in shape]
+        return tuple(name or f"axis {n}{owner}" for n, name in enumerate(names))
 
     def _told(self, place: Place, change: Change) -> Mistake:
         shown = self._enclosing(place, change.shown)

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from course.checks.answers import Arrays, NotRight, close
-from course.checks.relations import OTHER_SHAPE, SAME_SHAPE, Told
+from course.checks.relations import OTHER_SHAPE, RESIDUES, SAME_SHAPE, Property, Told
 from course.checks.signature import Axes
 
-__all__ = ["WHOLE", "describe"]
+__all__ = ["WHOLE", "describe", "residue"]
 
 Array = NDArray[Any]
 WHOLE = {  # what leaves nothing unsaid of a result, so that no change on the way to it need be told
@@ -43,7 +43,30 @@ def describe(seen: list[Seen], names: tuple[str, ...], rtols: list[float]) -> No
         diagnoses.append(diagnosis)
         parts.append((diagnosis, f"{name} {text}"))
     parts.sort(key=lambda part: not part[0].startswith("shape"))
-    return NotRight(parts[0][0], f"{'; '.join([text for _, text in parts] + right)}.")
+    return NotRight(parts[0][0], f"{'; '.join([text for _, text in parts] + right)}.".replace("?.", "?"))
+
+
+def residue(seen: list[Seen], names: tuple[str, ...], rtol: float) -> NotRight | None:
+    """How each array stands to another wrong one, by one relation on all trials; None if some of them do not.
+
+    Args:
+        seen: trials with what was got and what a mistake alone gives.  names: of the results.  rtol: of one number.
+    """
+    told = []
+    for n, name in enumerate(names):
+        each = [(axes.measured(n, given[n]), got[n], given[n]) for axes, got, given in seen]
+        if all(close(got, given, rtol) for _, got, given in each):
+            continue
+        comparable = all(
+            got.shape == given.shape and got.dtype.kind == given.dtype.kind == "f" for _, got, given in each
+        )
+        found = _first(RESIDUES, each, n) if comparable else None
+        if found is None:
+            return None
+        told.append((found[0], f"{name} {found[1]}"))
+    if len(told) > 1:
+        return None  # a coincidence rather
+    return NotRight(told[0][0], f"{'; '.join(text for _, text in told)}.".replace("?.", "?")) if told else None
 
 
 def _exchanged(seen: list[Seen]) -> tuple[int, ...]:
@@ -78,10 +101,14 @@ def _shared(failing: list[tuple[Axes, Array, Array]], n: int) -> Told | None:
     """The first property that holds on each of the failing trials."""
     shapes_agree = [g.shape == w.shape for _, g, w in failing]
     table = SAME_SHAPE if all(shapes_agree) else OTHER_SHAPE if not any(shapes_agree) else ()
+    return _first(table, failing, n)
+
+
+def _first(table: tuple[Property, ...], trials: list[tuple[Axes, Array, Array]], n: int) -> Told | None:
     for prop in table:
-        told = [prop(g, w, axes, n) for axes, g, w in failing]
-        if all(told) and len({t[0] for t in told if t}) == 1:
-            return told[0]
+        first = prop(trials[0][1], trials[0][2], trials[0][0], n)
+        if first and all((t := prop(g, w, axes, n)) and t[0] == first[0] for axes, g, w in trials[1:]):
+            return first
     return None
 
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import chain, islice
 
 import numpy as np
 
-from course.checks import errors
+from course.checks import errors, properties
 from course.checks.answers import Answer, Arrays, NotRight, close
-from course.checks.mutants import Mutants
+from course.checks.mutants import ADDED, LEFT_OUT, Mutants
 from course.checks.wrongs import AS_MUTANT, Wrong, Wrongs
 
 __all__ = ["recognise"]
 
 MOST_EXTENDED, MOST_STYLED = 20, 500
 LIKELY, CERTAIN, CLEARLY = 0.4, 0.7, 0.05
-ENOUGH, ENOUGH_FOR_TWO, MOST_PAIRS, FEWEST_BESIDE = 2, 6, 8_000, 500
+ENOUGH, ENOUGH_FOR_TWO, MOST_PAIRS, FEWEST_BESIDE = 2, 6, 8_000, 300
+FAILS_TOO = "It also fails on {}, for this or another reason: mend this first."
+MOST_LEFT_OUT = 3_000
 LARGEST = 100_000  # numbers in an array that is looked at
 
 
@@ -33,6 +36,7 @@ def recognise(answers: list[Answer], wrongs: Wrongs, names: tuple[str, ...]) -> 
         or _mutant(answers, wrongs)
         or _three(answers, wrongs, partly, rightly)
         or _in_one_array(answers, wrongs, names)
+        or (None if raises else _beside_residue(answers, wrongs, names))
         or (None if raises else _beside_mutant(answers, wrongs))
         or _in_part(partly, answers, wrongs)
     )
@@ -81,19 +85,50 @@ def _mutant(answers: list[Answer], wrongs: Wrongs) -> NotRight | None:
     return _told(fitting, answers, wrongs) if fitting else None
 
 
+def _beside_residue(answers: list[Answer], wrongs: Wrongs, names: tuple[str, ...]) -> NotRight | None:
+    """A listed mistake whose results stand to the answer in a simple relation: its logarithm, a factor, an order."""
+    if _evidence(answers, wrongs) < ENOUGH_FOR_TWO or any(len(answer.arrays) != len(names) for answer in answers):
+        return None
+    if all(map(_nearly, answers, wrongs.wanted)) or _related(answers, list(wrongs.wanted), wrongs, names):
+        return None  # a mistake and what undoes it would fit as well
+    for wrong in wrongs.table:
+        told = _related(answers, (wrong.on(n, trial).arrays for n, trial in enumerate(wrongs.trials)), wrongs, names)
+        if told:
+            text = f"two things are wrong. First, {wrong.message} Then, {told.feedback.message}"
+            return NotRight(f"{wrong.diagnosis}+{told.feedback.diagnosis}", text)
+    return None
+
+
+def _related(answers: list[Answer], given: Iterable[Arrays], wrongs: Wrongs, names: tuple[str, ...]) -> NotRight | None:
+    """The simple relation in which an answer stands to other results on every trial."""
+    seen: list[properties.Seen] = []
+    told = None
+    for n, (answer, arrays) in enumerate(zip(answers, given, strict=True)):
+        seen.append((wrongs.axes(n), answer.arrays, arrays))
+        told = properties.residue(seen, names, wrongs.trials[n].single_rtol) if len(arrays) == len(names) else None
+        if told is None:
+            return None
+    return told
+
+
+def _nearly(answer: Answer, want: Arrays) -> bool:
+    """Whether an answer is right but for its digits."""
+    pairs = zip(answer.arrays, want, strict=True)
+    return all(x.shape == y.shape and np.allclose(x, y, 1e-2, 1e-2, equal_nan=True) for x, y in pairs)
+
+
 def _beside_mutant(answers: list[Answer], wrongs: Wrongs) -> NotRight | None:
-    """A small change beside a listed mistake."""
+    """A small change beside a listed mistake; an entry left out first, and nothing far-fetched."""
     if _evidence(answers, wrongs) < ENOUGH_FOR_TWO:
         return None
-    beside = chain.from_iterable(wrongs.beside(mutant, answers[0]) for mutant in wrongs.mutants)
-    both = next(
-        (
-            w
-            for w in islice(beside, max(MOST_PAIRS - len(wrongs.table) ** 2 // 2, FEWEST_BESIDE))
-            if wrongs.n_fitting(w, answers) == len(answers)
-        ),
-        None,
+    others = [mutant for mutant in wrongs.mutants if mutant.diagnosis not in (ADDED, LEFT_OUT)]
+    most = max(MOST_PAIRS - len(wrongs.table) ** 2 // 2, FEWEST_BESIDE)  # fewer, the more pairs were tried before
+    beside = (
+        pair
+        for mutants, n in ((wrongs.left_out, min(most, MOST_LEFT_OUT) + FEWEST_BESIDE), (others, most))
+        for pair in islice(chain.from_iterable(wrongs.beside(mutant, answers[0]) for mutant in mutants), n)
     )
+    both = next((pair for pair in beside if wrongs.n_fitting(pair, answers) == len(answers)), None)
     return _told([both], answers, wrongs) if both else None
 
 
@@ -120,7 +155,7 @@ def _in_part(partly: list[tuple[int, Wrong]], answers: list[Answer], wrongs: Wro
     for n, wrong in partly:
         if not wrongs.is_right(n, answers[n]) and (first > 0 or all(map(_is_broken, answers[n:]))):
             told = _told([wrong], answers, wrongs)
-            return told and NotRight(wrong.diagnosis, f"{wrong.message} More is wrong on {wrongs.trials[n].label}.")
+            return told and NotRight(wrong.diagnosis, f"{wrong.message} {FAILS_TOO.format(wrongs.trials[n].label)}")
     return None
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from course.checks.answers import close
 from course.checks.signature import Axes
 
-__all__ = ["OTHER_SHAPE", "SAME_SHAPE", "Told"]
+__all__ = ["OTHER_SHAPE", "RESIDUES", "SAME_SHAPE", "Told"]
 
 Array = NDArray[Any]
 Told = tuple[str, str]
@@ -95,6 +95,9 @@ def _scaled(got: Array, want: Array, axes: Axes, n: int) -> Told | None:
 
 def _guess(ratio: float, axes: Axes, want: Array) -> str:
     """Which length a factor is made of, if it is one in this trial."""
+    for base, name in ((2, "log2"), (10, "log10")):
+        if np.isclose(abs(ratio), 1 / np.log(base), 1e-5):
+            return f", as with {name} in the place of log"
     for size, name in axes.names.items():
         for value, said in ((size, name), (size**0.5, f"√{name}"), (1 / size, f"1/{name}"), (size**-0.5, f"1/√{name}")):
             if np.isclose(ratio, value, 1e-4):
@@ -124,7 +127,10 @@ def _elementwise(got: Array, want: Array, axes: Axes, n: int) -> Told | None:
     }
     for said, function in functions.items():
         image = function(want.astype(np.float64))
-        if want.size > 1 and np.isfinite(image).any() and close(got, image, 1e-3):
+        underflown = (
+            function is np.log and (want > 1e-3).any() and close(np.exp(got), want, 1e-3)
+        )  # a 0 has no logarithm
+        if want.size > 1 and np.isfinite(image).any() and (underflown or close(got, image, 1e-3)):
             return "function-of-it", f"is {said} of what it should be: is the last step missing, or one too many?"
     return None
 
@@ -169,8 +175,8 @@ def _forbidden(got: Array, want: Array, axes: Axes, n: int) -> Told | None:
     return None
 
 
-def _reordered(got: Array, want: Array, axes: Axes, n: int) -> Told | None:
-    """The right numbers, or slices, elsewhere."""
+def _ordered(got: Array, want: Array, axes: Axes, n: int) -> Told | None:
+    """Axes exchanged, reversed, or rolled by one place."""
     if want.size < 2 or np.allclose(want, want.flat[0]):
         return None
     for order in permutations(range(want.ndim)):
@@ -187,6 +193,13 @@ def _reordered(got: Array, want: Array, axes: Axes, n: int) -> Told | None:
                     "rolled",
                     f"stands one place too far along {name}: each entry comes one place {where} than it should",
                 )
+    return None
+
+
+def _reordered(got: Array, want: Array, axes: Axes, n: int) -> Told | None:
+    """The right slices, or numbers, elsewhere."""
+    if want.size < 2 or np.allclose(want, want.flat[0]):
+        return None
     for axis in range(want.ndim):
         if _same_slices(got, want, axis):
             return "reordered", f"has the right entries along {axes.axis(n, axis)} in the wrong order"
@@ -266,9 +279,25 @@ def _instead(got: Array, axes: Axes, wrong: Array) -> str:
 def _unwritten(got: Array, want: Array, axes: Axes, n: int) -> Told | None:
     """Zero wherever it is wrong, in whole slices from some place on."""
     wrong = ~np.isclose(got.astype(np.float64), want, 1e-3, 1e-5, equal_nan=True)
-    if wrong.all() or wrong.sum() < 2 or got[wrong].any() or not want[wrong].all():
+    if wrong.all() or wrong.sum() < 2 or got[wrong].any():
         return None
-    return "partly-zero", "is right in part and 0 in the rest: does a loop end early, with a return inside it?"
+    for axis in range(want.ndim):
+        bad = np.atleast_1d(wrong.any(axis=tuple(k for k in range(want.ndim) if k != axis)))
+        at, name = np.flatnonzero(bad), axes.axis(n, axis)
+        empty = not np.compress(bad, got, axis).any()
+        if empty and 0 < len(at) < len(bad) and bad[at[0] :].all():
+            return (
+                "last-zero",
+                f"is 0 from index {at[0]} along {name} on, and right before it: does a loop end too early?",
+            )
+        if empty and 0 < len(at) < len(bad) and bad[: at[-1] + 1].all():
+            return (
+                "first-zero",
+                f"is 0 up to index {at[-1]} along {name}, and right after it: does a loop begin too late?",
+            )
+    if not want[wrong].all():
+        return None
+    return "partly-zero", "is right in part and 0 in the rest: does a loop end early?"
 
 
 def _handed_over(got: Array, want: Array, axes: Axes, n: int) -> Told | None:
@@ -301,6 +330,7 @@ SAME_SHAPE: tuple[Property, ...] = (
     _scaled,
     _shifted,
     _elementwise,
+    _ordered,
     _reordered,
     _finite,
     _sums,
@@ -309,3 +339,20 @@ SAME_SHAPE: tuple[Property, ...] = (
     _rows_scaled,
 )
 OTHER_SHAPE: tuple[Property, ...] = (_permuted_axes, _flattened, _reduced)
+
+
+def _clearly(prop: Property) -> Property:
+    """A relation that rounding cannot feign."""
+
+    def held(got: Array, want: Array, axes: Axes, n: int) -> Told | None:
+        return None if np.allclose(got, want, 1e-2, 1e-3, equal_nan=True) else prop(got, want, axes, n)
+
+    return held
+
+
+def _ends_empty(got: Array, want: Array, axes: Axes, n: int) -> Told | None:
+    told = _unwritten(got, want, axes, n)
+    return told if told and told[0] != "partly-zero" else None
+
+
+RESIDUES: tuple[Property, ...] = tuple(map(_clearly, (_scaled, _shifted, _elementwise, _ordered, _ends_empty)))

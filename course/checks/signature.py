@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from course.checks.answers import Trial
 
@@ -37,6 +38,29 @@ class Axes:
         text = str(tuple(int(n) for n in shape))
         known = [self.names.get(int(n), "1" if n == 1 else "") for n in shape]
         return f"{text}, that is ({', '.join(known)}{',' if len(known) == 1 else ''})" if all(known) and shape else text
+
+    def knowing(self, results: tuple[NDArray[Any], ...]) -> Axes:
+        """With the names that the results' lengths and whole numbers handed over give, where a length has none."""
+        found: dict[int, set[str]] = {}
+        for x, text in zip(results, self.results, strict=False):
+            parts = text.split(", ") if text else []
+            for name, size in zip(parts, x.shape, strict=True) if len(parts) == x.ndim else ():
+                found.setdefault(size, set()).add(name)
+        for name, x in self.inputs.items():
+            if type(x) is int and x not in found:
+                found[x] = {name}
+        more = {size: names.pop() for size, names in found.items() if len(names) == 1 and size > 1}
+        return replace(self, names=more | dict(self.names))
+
+    def measured(self, array: int, x: NDArray[Any]) -> Axes:
+        """With the names of a result's axes as its lengths tell them, which may be other ones than wanted."""
+        names = [
+            self.names.get(size, f"axis {k}") if x.shape.count(size) == 1 else f"axis {k}"
+            for k, size in enumerate(x.shape)
+        ]
+        return replace(
+            self, results=tuple(", ".join(names) if k == array else old for k, old in enumerate(self.results))
+        )
 
     def axis(self, array: int, n: int) -> str:
         """The name of axis n of a result, or its number."""

@@ -115,8 +115,61 @@ def _first_clash(scene: Scene, shapes: list[Shape]) -> str:
             return f"The condition would fit as {scene.axes.named(turned)}: its axes stand in another order."
     for n, (a, b) in enumerate(zip(condition[::-1], value[::-1], strict=False), 1):
         if a != b and 1 not in (a, b):
+            side, meant = (f"{size}{_called(scene, size)}" for size in (a, b))
+            if len(condition) == 2 and a == condition[0] == condition[1] and value[-2:] == (b, b):
+                return f"The condition is a square of side {side}, the scores one of {meant}."
             return f"Axis -{n} of the condition has length {a}, that of the scores or values {b}: make it {b} or 1."
     return "Compare them from the right: axes fit if equal or 1."
+
+
+def _called(scene: Scene, size: int) -> str:
+    """What a length is called, in brackets, or ""."""
+    name = scene.axes.names.get(size) or next((n for n, x in scene.axes.inputs.items() if _is(x, size)), "")
+    return f" ({name})" if name else ""
+
+
+def _new_axis_elsewhere(scene: Scene) -> str:
+    """A subscript whose None would have to stand elsewhere for two operands to fit one another, mended, or ""."""
+    for node in scene.nodes(ast.BinOp):
+        for side, other in ((node.left, node.right), (node.right, node.left)):
+            parts = _parts_of(side)
+            goal = scene.shape(other)
+            added = [n for n, part in enumerate(parts) if part == "None"]
+            if not goal or len(added) != 1 or any(part not in {":", "None"} for part in parts):
+                continue
+            array, size = ast.unparse(side.value), len(parts)
+            for n in range(size):
+                code = f"{array}[{', '.join('None' if k == n else ':' for k in range(size))}]"
+                shape = scene.shape(code)
+                if n != added[0] and shape and _fit(shape, goal) and not _one_long(shape, goal):
+                    return f"{ast.unparse(side)} has its new axis in the wrong place: write {code}."
+    return ""
+
+
+def _parts_of(node: ast.expr) -> list[str]:
+    index = node.slice if isinstance(node, ast.Subscript) else None
+    return [ast.unparse(part) for part in index.elts] if isinstance(index, ast.Tuple) else []
+
+
+def _fit(one: Shape, other: Shape) -> bool:
+    return all(a == b or 1 in (a, b) for a, b in zip(one[::-1], other[::-1], strict=False))
+
+
+def _one_long(one: Shape, other: Shape) -> bool:
+    """Whether no axis is shared: each array is repeated along all of the other's."""
+    return not any(a == b != 1 for a, b in zip(one[::-1], other[::-1], strict=False))
+
+
+def _into_place(scene: Scene, match: re.Match[str]) -> Told:
+    """A value written into a part of an array that has another shape."""
+    value, part = _shape(match[1]), _shape(match[2])
+    said = f"{scene.axes.named(value)} is written into a place of shape {scene.axes.named(part)}."
+    if value and part and value[:-1] == part[:-1] and value[-1] == 2 * part[-1]:
+        return "twice-as-many", (
+            f"{said} There are twice as many along the last axis: a number for each channel where each pair has one? "
+            "np.arange(0, d, 2) counts pairs."
+        )
+    return "place-of-another-shape", f"{said} Both have to agree, or the value to have 1 along an axis."
 
 
 def _two_shapes(scene: Scene, one: Shape, other: Shape) -> Told:
@@ -140,6 +193,8 @@ def _two_shapes(scene: Scene, one: Shape, other: Shape) -> Told:
     if dropped:
         place = "[:, None]" if dropped[0] == len(large) - 1 else f"np.expand_dims(…, {dropped[0]})"
         return "axis-missing", f"{named(small)} meets {named(large)}: an axis is missing in the first; add it, {place}."
+    if mended := _new_axis_elsewhere(scene):
+        return "new-axis-elsewhere", f"{named(one)} meets {named(other)}: {mended}"
     if one == other[::-1] or (len(one) == len(other) and sorted(one) == sorted(other)):
         return "transposed-operand", f"{named(one)} meets {named(other)}: one of them has to be transposed."
     pairs = [(a, b) for a, b in zip(one[::-1], other[::-1], strict=False) if a != b and 1 not in (a, b)]
@@ -295,6 +350,7 @@ TRANSLATIONS: tuple[tuple[str, Translation], ...] = (
     (r"does not have enough dimensions", _fixed("single-number", "a single number cannot enter a matrix product.")),
     (r"remapped shapes \[original->remapped\]", _letters),
     (r"could not be broadcast together with (?:remapped )?shapes ((?:\([\d,]*\) ?)+)", _broadcast),
+    (r"could not broadcast input array from shape (\([\d,]*\)) into shape (\([\d,]*\))", _into_place),
     (r"size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\).*dimension (\d+)", _torch_sizes),
     (r"axes don't match array", _permutation),
     (r"cannot reshape array of size (\d+) into shape (\([\d,]*\))", _reshape),

@@ -16,7 +16,7 @@ import numpy as np
 from course.checks import errors
 from course.checks.answers import Answer, Arrays, Trial, close
 from course.checks.edits import Edit, Mistake, Source, Span, apart
-from course.checks.mutants import Mutants
+from course.checks.mutants import LEFT_OUT, Mutants
 from course.checks.signature import Axes
 
 __all__ = ["AS_MUTANT", "Wrong", "Wrongs", "agree"]
@@ -25,6 +25,7 @@ Function = Callable[..., Any]
 
 MOST_MUTANTS = 2_500
 AS_MUTANT = "your numbers are those of "
+WITHOUT = AS_MUTANT + "an answer in which "
 
 
 @dataclass(eq=False)
@@ -65,7 +66,7 @@ class Wrongs:
     Args:
         right: the right answer.  trials: its calls.
         mistakes: each of them must apply.  shared: those apply that find what they replace, and come out wrong.
-        axes: their names in the first call.
+        axes: given the number of a trial, their names in it.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class Wrongs:
         trials: tuple[Trial, ...],
         mistakes: tuple[Mistake, ...],
         shared: tuple[Mistake, ...],
-        axes: Axes,
+        axes: Callable[[int], Axes],
     ) -> None:
         self.trials, self._axes = trials, axes
         self._name = right.__name__.lstrip("_")
@@ -82,6 +83,7 @@ class Wrongs:
         self._source = Source(right)
         self._together_at: dict[tuple[Span, ...], Wrong | None] = {}
         self._kinds: dict[Wrong, tuple[object, ...]] = {}
+        self._named: dict[int, Axes] = {}
 
     @cached_property
     def wanted(self) -> tuple[Arrays, ...]:
@@ -90,6 +92,12 @@ class Wrongs:
         if failed := next((answer.error for answer in answers if answer.error), None):
             raise ValueError(f"the right answer of {self._name} raises") from failed
         return tuple(answer.arrays for answer in answers)
+
+    def axes(self, n: int) -> Axes:
+        """The names of axes in a trial, by the lengths of what is handed over and wanted."""
+        if n not in self._named:
+            self._named[n] = self._axes(n).knowing(self.wanted[n])
+        return self._named[n]
 
     def is_right(self, n: int, answer: Answer) -> bool:
         """Whether an answer to trial n is right."""
@@ -170,11 +178,22 @@ class Wrongs:
     def mutants(self) -> tuple[Wrong, ...]:
         """The right answer with one small change each that nobody listed."""
         made = []
-        for mistake, spans in islice(Mutants(self._source, self.trials[0], self._axes), MOST_MUTANTS):
+        for mistake, spans in islice(Mutants(self._source, self.trials[0], self.axes(0)), MOST_MUTANTS):
             with suppress(SyntaxError):
                 ordered = tuple(sorted(spans))
-                made.append(Wrong((mistake,), self._source.edited(ordered), ordered, False, lead=AS_MUTANT))
+                lead = WITHOUT if mistake.key == LEFT_OUT else AS_MUTANT
+                made.append(Wrong((mistake,), self._source.edited(ordered), ordered, False, lead=lead))
         return tuple(made)
+
+    @cached_property
+    def left_out(self) -> tuple[Wrong, ...]:
+        """Those of them that leave an entry out, the latest first, without what raises, is right or as another."""
+        found: dict[bytes, Wrong] = {}
+        for mutant in (mutant for mutant in self.mutants if mutant.diagnosis == LEFT_OUT):
+            answer = mutant.on(0, self.trials[0])
+            if not answer.error and not self.is_right(0, answer):
+                found.setdefault(b"".join(np.round(x.astype(float), 9).tobytes() for x in answer.arrays), mutant)
+        return tuple(found.values())[::-1]
 
     def beside(self, mutant: Wrong, answer: Answer) -> Iterator[Wrong]:
         """A mutant together with each listed mistake and each matter of style that can have an answer's shapes."""
