@@ -693,6 +693,12 @@ mean_pooling = Exercise(
             "first-left-out",
             "key_mask -> (key_mask & (np.arange(key_mask.shape[1]) > 0))",
             "the first token is left out: [CLS] is a real token too, where key_mask is True.",
+            also=(
+                (
+                    "key_mask -> (key_mask & (np.arange(key_mask.shape[1]) > 0))",
+                    f"{_MEAN} -> sums / np.maximum(counts[:, None], 1)",
+                ),
+            ),
         ),
         Mistake(
             "last-left-out",

@@ -123,7 +123,7 @@ p_value = Exercise(
         ),
         Mistake(
             "with-its-sign",
-            f"{_REACHED} -> (differences >= real) if real >= 0 else (differences <= real)",
+            "reached = -> s = 1 if real >= 0 else -1; differences, real = s * differences, s * real; reached =",
             "the direction turns with the real difference: x is expected above y, whichever way they came out. "
             "Count >= always.",
         ),

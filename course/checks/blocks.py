@@ -140,6 +140,11 @@ feed_forward = Exercise(
         Mistake("no-bias-up", "+ b_up ->", "b_up is not added."),
         Mistake("no-bias-down", "+ b_down ->", "b_down is not added."),
         Mistake(
+            "bias-down-for-each",
+            "+ b_down -> + len(b_up) * b_down",
+            "b_down is added once for every hidden entry: add it once, after their sum.",
+        ),
+        Mistake(
             "residual",
             "return out -> return x + out",
             "x is added: that is the residual connection, which belongs to the block around this net.",
@@ -573,6 +578,11 @@ way_back = Exercise(
             "down.T @ up.T -> up.T @ down.T",
             "w_up comes first on the way forward, so on the way back w_down does: grad @ w_down.T @ w_up.T.",
             also=("down.T @ up.T -> down @ up",),
+        ),
+        Mistake(
+            "one-array-for-all-rows",
+            "added, plain = -> around = [around[-1]] * len(around); added, plain =",
+            "all rows of added are one: g += … changes the array that the list already holds. Write g = g + … instead.",
         ),
         Mistake(
             "from-the-bottom",

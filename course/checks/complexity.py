@@ -759,6 +759,8 @@ exponent = Exercise(
                 "np.log(lengths[1:]) -> np.log2(lengths[1:])",
                 "np.log(lengths[1:]) -> np.log10(lengths[1:])",
                 "np.log(steps) -> np.log10(steps)",
+                ("np.log(lengths[1:]) -> np.log2(lengths[1:])", "np.log(steps) -> np.log10(steps)"),
+                ("np.log(lengths[1:]) -> np.log10(lengths[1:])", "np.log(steps) -> np.log2(steps)"),
             ),
         ),
         Mistake(
@@ -766,7 +768,12 @@ exponent = Exercise(
             f"{_FIT} -> (y[-1] - y[0]) / (x[-1] - x[0])",
             "only the first and the last step decide, or the mean of the local slopes, which is the same: "
             "fit a line through all (np.polyfit).",
-            also=(f"{_FIT} -> (y[-1] - y[-2]) / (x[-1] - x[-2])", f"{_FIT} -> (y[1] - y[0]) / (x[1] - x[0])"),
+        ),
+        Mistake(
+            "two-steps-alone",
+            f"{_FIT} -> (y[-1] - y[-2]) / (x[-1] - x[-2])",
+            "two neighbouring steps alone decide, the last two or the first two: fit a line through all (np.polyfit).",
+            also=(f"{_FIT} -> (y[1] - y[0]) / (x[1] - x[0])",),
         ),
         Mistake(
             "median-slope",
@@ -811,9 +818,9 @@ exponent = Exercise(
         ),
         Mistake(
             "steps-left-out",
-            f"{_FIT} -> _polyfit(x[1:], y[1:], 1)[0]",
+            f"{_FIT} -> _polyfit(x[:-1], y[:-1], 1)[0]",
             "not all steps are in the fit: of n lengths there are n - 1.",
-            also=(f"{_FIT} -> _polyfit(x[:-1], y[:-1], 1)[0]", f"{_FIT} -> _polyfit(x[-3:], y[-3:], 1)[0]"),
+            also=(f"{_FIT} -> _polyfit(x[1:], y[1:], 1)[0]", f"{_FIT} -> _polyfit(x[-3:], y[-3:], 1)[0]"),
         ),
         Mistake(
             "rounded",

@@ -163,6 +163,11 @@ next_token_loss = Exercise(
             also=(f"{_LAST} -> return losses.sum(axis=0)", f"{_LAST} -> return losses[0]"),
         ),
         Mistake(
+            "bits",
+            f"{_LAST} -> return losses / np.log(2)",
+            "these are bits, as with log2: take the natural logarithm, np.log.",
+        ),
+        Mistake(
             "first-left-out",
             f"{_LAST} -> return losses[:, 1:]",
             "one position is missing: all but the last have a target, (b, i - 1).",
@@ -443,7 +448,7 @@ top_p = Exercise(
         Mistake(
             "first-row-alone",
             f"{_SHARES} -> {_SHARES} * (np.arange(len(p))[:, None] == 0)",
-            "only the first row is filled: does `return` stand inside the loop over the rows?",
+            "only the first row is filled: `return` belongs after the loop over the rows.",
         ),
         Mistake(
             "whole-numbers",
@@ -484,11 +489,13 @@ def _cached_attention(q: Array, k: Array, v: Array, cached_k: Array, cached_v: A
     return out
 
 
-def _apart(q: Array, k: Array, v: Array, cached_k: Array, cached_v: Array, causal: bool = True) -> Array:
+def _apart(
+    q: Array, k: Array, v: Array, cached_k: Array, cached_v: Array, causal: bool = True, hidden: float = 0.0
+) -> Array:
     """A softmax each for what is cached and what is new, and the outputs added."""
 
     def weights(keys: Array, allowed: Array) -> Array:
-        exponentials = np.where(allowed, np.exp(q @ keys.T / np.sqrt(q.shape[-1])), 0.0)
+        exponentials = np.where(allowed, np.exp(q @ keys.T / np.sqrt(q.shape[-1])), hidden)
         return exponentials / exponentials.sum(-1, keepdims=True)
 
     new = np.tri(len(q), dtype=bool) if causal else np.ones((len(q), len(q)), dtype=bool)
@@ -590,6 +597,12 @@ cached_attention = Exercise(
             _apart,
             "cached and new tokens have a softmax each: the weights of all keys together sum to 1, so join them first.",
             also=(partial(_apart, causal=False),),
+        ),
+        Mistake(
+            "softmax-each-and-zeros",
+            partial(_apart, hidden=1.0),
+            "two things are wrong. First, cached and new tokens have a softmax each: join their scores first. Then, "
+            "later tokens get the score 0, which has weight: fill with -inf.",
         ),
         Mistake("weights-too", "return out -> return out, weights", "you return the weights too: return out alone."),
         Mistake(

@@ -86,6 +86,15 @@ split_heads = Exercise(
             "the width to (h, d), not to (d, h).",
         ),
         Mistake(
+            "interleaved-and-not-transposed",
+            (
+                "b, i, n_heads, width // n_heads -> b, i, width // n_heads, n_heads",
+                "cut.swapaxes(1, 2) -> cut.swapaxes(-1, -2)",
+            ),
+            "two things are wrong. First, head 0 gets every h-th channel: it gets the first d. Then, the heads come "
+            "after the tokens, (b, i, h, d): swap these two axes.",
+        ),
+        Mistake(
             "sizes-swapped",
             "b, i, n_heads, width // n_heads -> b, i, width // n_heads, n_heads",
             "n_heads and head_dim are exchanged: the width is reshaped to (head_dim, n_heads).",
@@ -211,9 +220,10 @@ merge_heads = Exercise(
             also=("b, h, i, d = x.shape -> b, i, h, d = x.shape",),
         ),
         Mistake(
-            "last-head-lost",
+            "head-lost",
             "return merged -> return merged[..., : (h - 1) * d]",
-            "the last head is missing: the width should be n_heads times head_dim.",
+            "a head is missing at one end: the width should be n_heads times head_dim.",
+            also=("return merged -> return merged[..., d:]",),
         ),
         Mistake(
             "not-transposed",
@@ -276,7 +286,11 @@ merge_heads = Exercise(
             "merged-too-far",
             "reshape(b, i, h * d) -> reshape(b, -1)",
             "tokens and channels share one axis: keep the tokens, (b, i, h·d).",
-            also=("reshape(b, i, h * d) -> reshape(b * i, h * d)",),
+        ),
+        Mistake(
+            "batch-and-tokens-merged",
+            "reshape(b, i, h * d) -> reshape(b * i, h * d)",
+            "batch and tokens share one axis, (b·i, h·d): keep them apart, (b, i, h·d).",
         ),
         Mistake(
             "sizes-swapped",

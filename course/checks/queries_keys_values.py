@@ -178,6 +178,12 @@ lookup = Exercise(
 # ---- weights under a mask
 
 
+def _one_large(scores: Array, key: int) -> Array:
+    """One key's scores far above the others'; in the second query's row all are as large, where exp overflows."""
+    large = np.arange(scores.shape[-1]) == key
+    return scores + 1024.0 * (large | (np.arange(scores.shape[-2]) == 1)[:, None])
+
+
 def _causal_weights(scores: Array) -> Array:
     """Causal weights, the last query level with the last key; i ≤ j."""
     n_queries, n_keys = scores.shape
@@ -205,7 +211,7 @@ causal_weights = Exercise(
     trials=(
         Trial("three queries and five keys", {"scores": numbers(81, 3, 5)}),
         Trial("one query more than half the keys", {"scores": numbers(82, 7, 11)}),
-        Trial("a forbidden key with a large score", {"scores": numbers(83, 3, 7) + 1024.0 * (np.arange(7) == 6)}, 1e-3),
+        Trial("a forbidden key with a large score", {"scores": _one_large(numbers(83, 3, 7), 6)}, 1e-3),
     ),
     shared=(*CAUSAL, *MASK, *SOFTMAX, _SCALED),
     mistakes=(
@@ -265,7 +271,7 @@ padded_weights = Exercise(
         Trial("one sentence without any token", {"scores": numbers(92, 3, 2, 5), "lengths": np.array([4, 0, 5])}),
         Trial(
             "padding with a large score",
-            {"scores": numbers(93, 2, 5, 7) + 1024.0 * (np.arange(7) == 6), "lengths": np.array([6, 2])},
+            {"scores": _one_large(numbers(93, 2, 5, 7), 6), "lengths": np.array([6, 2])},
             1e-3,
         ),
     ),
@@ -277,6 +283,12 @@ padded_weights = Exercise(
             "mask-ignored",
             f"{_FILL} -> scores",
             "there is no mask: padding still gets weight.",
+        ),
+        Mistake(
+            "hidden-columns-even",
+            (f"{_FILL} -> np.where(allowed, scores, -1e9)", "axis=-1 -> axis=-2"),
+            "each column sums to 1: the softmax runs over the queries, so a padding key, with one number for all of "
+            "them, gets 1/i from each. Use axis=-1, and -inf for padding.",
         ),
         Mistake(
             "mask-inverted",

@@ -355,6 +355,12 @@ MASK = (
         "mask the scores, before the softmax.",
     ),
     Mistake(
+        "overflows-before-the-mask",
+        (f"{_FILL} -> scores", f"{_SHIFT} ->", "exponentials = -> exponentials = allowed *"),
+        "exp of a large score overflows, a forbidden one's too, as infinity times 0 is NaN: put -inf into the scores, "
+        "then subtract each row's largest.",
+    ),
+    Mistake(
         "zero-score",
         f"{_FILL} -> np.where(allowed, scores, 0.0)",
         "forbidden keys still get weight: a score of 0 gives exp(0) = 1, not 0. Fill with -inf.",
@@ -458,7 +464,10 @@ CAUSAL = (
         "own-position-excluded",
         f"{_TRI} -> np.tri(n_queries, n_keys, n_keys - n_queries - 1, dtype=bool)",
         "a query does not see its own position: the diagonal belongs to what is allowed.",
-        also=((f"{_TRI} -> np.tri(n_queries, n_keys, n_keys - n_queries - 1, dtype=bool)", _BARE_SUM),),
+        also=(
+            (f"{_TRI} -> np.tri(n_queries, n_keys, n_keys - n_queries - 1, dtype=bool)", _BARE_SUM),
+            f"{_TRI} -> (t := np.tri(n_queries, n_keys, n_keys - n_queries - 1, dtype=bool)) | ~t.any(-1)[:, None]",
+        ),
     ),
     Mistake(
         "diagonal-alone",

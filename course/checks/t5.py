@@ -267,7 +267,14 @@ shift_right = Exercise(
             also=(
                 "[start, kept] -> [start, targets[:, -1:], kept[:, :-1]]",
                 f"{_JOINED} -> inputs = np.roll(targets, 2, axis=1)",
+                "[start, kept] -> [start, 0 * start, kept[:, :-1]]",
             ),
+        ),
+        Mistake(
+            "start-in-first-alone",
+            f"{_JOINED} -> {_JOINED}; inputs[1:, 0] = targets[1:, 0]",
+            "only the first sequence begins with start_id: every one does, inputs[:, 0].",
+            also=(f"{_JOINED} -> {_JOINED}; inputs[1:, 0] = 0",),
         ),
         Mistake(
             "start-everywhere",
@@ -542,6 +549,7 @@ split_at_spans = Exercise(
             "second-sentinel-first",
             ("marks = sentinels[:n] -> marks = sentinels[1 : n + 1]", f"{_CLOSING} -> closing = sentinels[n + 1]"),
             "the first span gets the second sentinel: begin with sentinels[0], and count on after using it.",
+            also=(("marks = sentinels[:n] -> marks = sentinels[1 : n + 1]", f"{_CLOSING} -> closing = sentinels[0]"),),
         ),
         Mistake(
             "sentinels-reversed",
@@ -609,7 +617,7 @@ split_at_spans = Exercise(
         ),
         Mistake(
             "last-token-lost",
-            lambda tokens, taken, sentinels: _walk(tokens[:-1], taken[:-1], sentinels),
+            "starts = -> tokens, taken = tokens[:-1], taken[:-1]; starts =",
             "the last token is lost: the loop ends one too early.",
         ),
         Mistake(
@@ -739,7 +747,8 @@ biased_weights = Exercise(
         Mistake(
             "all-axes-reversed",
             f"{_BIAS} -> table[buckets].T",
-            ".T reverses all axes of table[buckets], (h, j, i): move its last to the front, np.moveaxis(…, -1, 0).",
+            "the bias has its axes in the order (h, j, i), keys before queries, as .T leaves them: it is (h, i, j), "
+            "np.moveaxis(table[buckets], -1, 0).",
             also=(f"{_BIAS} -> table[buckets.T].T.swapaxes(1, 2)", f"{_BIAS} -> table[buckets].swapaxes(0, 2)"),
         ),
         Mistake(

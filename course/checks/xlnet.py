@@ -134,6 +134,11 @@ two_streams = Exercise(
             "in query, each position sees all others: it may see those alone that come earlier in the order.",
         ),
         Mistake(
+            "unmasked-row",
+            f"{_MASKED} -> np.where(allowed | ~allowed.any(-1, keepdims=True), scores, -np.inf)",
+            "in query, the first of the order attends as if nothing were hidden: it may see nothing, so give it zeros.",
+        ),
+        Mistake(
             "uniform-row",
             f"{_MASKED} -> np.where(allowed, scores, -1e9)",
             "the first of the order may see nothing, and a large negative number in place of -inf makes its weights "
@@ -556,6 +561,11 @@ partial_masks = Exercise(
             f"{_CONTENT} -> content = (rank[:, None] >= rank) & (turn[:, None] != turn)",
             "in content, a position does not see itself: then later ones would find nothing of its token there.",
             also=(f"{_CONTENT} -> content = rank[:, None] > rank",),
+        ),
+        Mistake(
+            "predicted-without-itself",
+            f"{_CONTENT} -> content = (rank[:, None] > rank) | ({_GIVEN}[:, None] & {_GIVEN})",
+            "in content, a predicted token does not see itself: set the diagonal to True.",
         ),
         Mistake(
             "given-see-themselves-alone",
