@@ -1,10 +1,11 @@
 """Attention's backends on a CPU by number format and length, its ceilings, first calls, and what more hardware brings.
 
-    python -m benchmarks.cpu_backends [--quick]
+    python -m benchmarks.cpu_backends [--quick | --second-core]
 
 (1, 8, n, 64), forward. Warm: repeated on the same inputs, in turns. Cold: caches overwritten before every call. What is
 too far off float32 (float64 for float32 inputs), over all queries, is not timed. First calls are those of a process of
 its own whose compile cache is empty, and of another that finds it filled. `--quick` takes few rounds, stores nothing.
+`--second-core` measures and stores one thing alone: what a second thread costs, by how a thread waits for the other.
 """
 
 from __future__ import annotations
@@ -142,6 +143,39 @@ def hardware(repetitions: int, rounds: int) -> dict[str, list[dict[str, float]]]
     return found
 
 
+WAITING = """
+import json, sys, time, torch
+from mha.attention import attention
+threads, rounds = map(int, sys.argv[1:])
+torch.set_num_threads(threads)
+q, k, v = torch.randn(3, 1, 8, 1024, 64, generator=torch.Generator().manual_seed(0))
+waited, worked = [], []
+with torch.no_grad():
+    for _ in range(rounds):
+        clocks = time.perf_counter(), time.process_time()
+        attention(q, k, v)
+        waited.append(time.perf_counter() - clocks[0])
+        worked.append(time.process_time() - clocks[1])
+print(json.dumps({"seconds": min(waited), "core_seconds": min(worked)}))
+"""
+POLICIES = {"spinning": "ACTIVE", "sleeping": "PASSIVE"}  # how a thread waits -> OMP_WAIT_POLICY
+
+
+def second_core(repetitions: int, rounds: int) -> list[dict[str, Any]]:
+    """Explicit attention (1, 8, 1024, 64) on one thread and on two, in fresh processes, by how a thread waits.
+
+    A thread that spins while it waits for the other is counted as working, so on a busy machine the policy decides.
+    """
+    rows = []
+    for run in tqdm(range(repetitions)):
+        for waiting, policy in POLICIES.items():
+            for threads in (1, 2):
+                switches = {"OMP_WAIT_POLICY": policy, "OMP_NUM_THREADS": str(threads)}
+                found = in_process(WAITING, switches, threads, rounds)
+                rows.append({"run": run, "waiting": waiting, "threads": threads} | found)
+    return rows
+
+
 def in_process(program: str, switches: dict[str, str], *arguments: object) -> Any:
     """What a program prints as JSON, run in a process of its own under these environment variables."""
     environment = {key: value for key, value in os.environ.items() if key not in NARROW} | switches
@@ -170,8 +204,15 @@ def measure(quick: bool) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args().quick
+    parser.add_argument(
+        "--second-core", action="store_true", help="measure and store what a second thread costs, alone"
+    )
+    options = parser.parse_args()
     torch.set_num_threads(1)
+    if options.second_core:
+        print(save_results("second_core", {"rounds": 24, "runs": second_core(repetitions=14, rounds=24)}))
+        return
+    quick = options.quick
     results = measure(quick)
     for entry in results["cells"]:
         ran = {name: min(run["warm_s"]) for name, run in entry["backends"].items() if "warm_s" in run}

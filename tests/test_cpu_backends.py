@@ -49,3 +49,18 @@ def test_a_process_gets_the_switches_and_no_others(monkeypatch, switches):
     monkeypatch.setenv("MKL_ENABLE_INSTRUCTIONS", "AVX2")
     program = "import json, os; print('noise'); print(json.dumps(os.environ.get('MKL_ENABLE_INSTRUCTIONS')))"
     assert cpu_backends.in_process(program, switches) == switches.get("MKL_ENABLE_INSTRUCTIONS")
+
+
+def test_a_second_core_is_measured_under_both_ways_of_waiting(monkeypatch):
+    seen = []
+
+    def noted(program, switches, threads, rounds):
+        seen.append((switches["OMP_WAIT_POLICY"], switches["OMP_NUM_THREADS"], threads, rounds))
+        return {"seconds": 2.0, "core_seconds": 1.0}
+
+    monkeypatch.setattr(cpu_backends, "in_process", noted)
+    rows = cpu_backends.second_core(repetitions=2, rounds=3)
+    assert seen[:4] == [(policy, str(n), n, 3) for policy in ("ACTIVE", "PASSIVE") for n in (1, 2)]
+    assert [row["run"] for row in rows] == [0] * 4 + [1] * 4
+    kinds = [(waiting, n) for waiting in ("spinning", "sleeping") for n in (1, 2)]
+    assert [(row["waiting"], row["threads"]) for row in rows] == 2 * kinds
