@@ -1,7 +1,7 @@
-"""What a chapter shows of a GPU: tables of the stored measurements, or the plain words that there are none.
+"""What a chapter shows of a GPU: tables of the stored measurements, or once the plain words that there are none.
 
-Each function takes the results that `measured_cards` found. Without any it returns a note, so that the page says what
-is missing; nothing is ever made up.
+Each function takes the results that `measured_cards` found. Without any a table is None, which shows nothing, and
+`missing` says once for the whole page what is not there; nothing is ever made up.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from course.tables import Column, Table
 from mha.measure.timing import summary
 
 __all__ = ["Note", "backends_table", "clocks_table", "decoding_table", "kernels_table", "measured_cards"]
-__all__ += ["own_rates", "published_lines", "published_table", "regimes_table"]
+__all__ += ["missing", "own_rates", "published_lines", "published_table", "regimes_table"]
 
 os.environ.setdefault("KINETO_LOG_LEVEL", "9")  # or the profiler writes to stderr whenever it starts and stops
 Results = dict[str, Any]
@@ -40,12 +40,20 @@ class Note:
         return f"<p>{html.escape(self.text)}</p>"
 
 
-NONE = Note("No GPU has been measured for this page: on one, python -m benchmarks.gpu fills this in.")
+NONE = Note(
+    "No GPU has been measured for this page. On one, python -m benchmarks.gpu stores its numbers, "
+    "and the tables of GPUs appear here."
+)
 
 
 def measured_cards(folder: Path = RESULTS) -> list[Results]:
     """The stored measurements of GPUs, by file name."""
     return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("gpu-*.json"))]
+
+
+def missing(cards: Sequence[Results]) -> Note | None:
+    """The note that no card has been measured, where that is so."""
+    return None if cards else NONE
 
 
 def device(results: Results) -> str:
@@ -64,7 +72,7 @@ def right_runs(results: Results, phase: str) -> list[tuple[Results, str, Results
     ]
 
 
-def regimes_table(cards: Sequence[Results]) -> Table | Note:
+def regimes_table(cards: Sequence[Results]) -> Table | None:
     """The same work by five clocks: the first three time the host where the work is small."""
     rows: list[list[Cell]] = [
         [how, regime["shape"], 1e6 * summary(seconds).median]
@@ -72,10 +80,10 @@ def regimes_table(cards: Sequence[Results]) -> Table | Note:
         for how, seconds in regime.get("seconds", {}).items()
     ]
     columns = [Column("clock"), Column("shape"), Column("one call", unit="µs", digits=1, main=True)]
-    return Table(rows, columns, caption=f"One call by five clocks: {device(cards[0])}") if rows else NONE
+    return Table(rows, columns, caption=f"One call by five clocks: {device(cards[0])}") if rows else None
 
 
-def backends_table(cards: Sequence[Results], n_keys: int = 4096) -> Table | Note:
+def backends_table(cards: Sequence[Results], n_keys: int = 4096) -> Table | None:
     """The rate of every backend on the published shapes of one length, or why there is none; and its largest error."""
     cells = [c for c in cards[0]["cells"] if c["phase"] == "lengths" and c["n_keys"] == n_keys] if cards else []
     rows: list[list[Cell]] = []
@@ -89,14 +97,14 @@ def backends_table(cards: Sequence[Results], n_keys: int = 4096) -> Table | Note
         head = f"d {cell['head_dim']}{', causal' * cell['is_causal']}"
         columns.append(Column(head, unit="TFLOP/s", digits=0, main=cell is cells[0]))
     columns += [Column("error", digits=0, form="scientific"), Column("timed by")]
-    return Table(rows, columns, caption=f"Forward, {n_keys} tokens, 16 bits: {device(cards[0])}") if rows else NONE
+    return Table(rows, columns, caption=f"Forward, {n_keys} tokens, 16 bits: {device(cards[0])}") if rows else None
 
 
 def _rate(cell: Results, run: Results) -> Cell:
     return cell["flops"] / summary(run["seconds"]).median / 1e12 if "seconds" in run else str(run["status"])
 
 
-def decoding_table(cards: Sequence[Results]) -> Table | Note:
+def decoding_table(cards: Sequence[Results]) -> Table | None:
     """One query against a cache, as the bandwidth that was reached: that is its limit."""
     rows: list[list[Cell]] = []
     for cell, name, _, seconds in right_runs(cards[0], "decoding") if cards else []:
@@ -105,10 +113,10 @@ def decoding_table(cards: Sequence[Results]) -> Table | Note:
         rows.append([name, cell["shape"], rate / 1e9, 100 * share])
     columns = [Column("backend"), Column("shape"), Column("read", unit="GB/s", digits=0)]
     columns += [Column("of a copy's rate", unit="%", digits=0, main=True)]
-    return Table(rows, columns, caption=f"Decoding: {device(cards[0])}") if rows else NONE
+    return Table(rows, columns, caption=f"Decoding: {device(cards[0])}") if rows else None
 
 
-def kernels_table(cards: Sequence[Results]) -> Table | Note:
+def kernels_table(cards: Sequence[Results]) -> Table | None:
     """Which kernels ran when PyTorch chose, and when the formula was written out."""
     rows: list[list[Cell]] = [
         [name, kernel["kernel"][:60], 1e6 * kernel["seconds"]]
@@ -117,10 +125,10 @@ def kernels_table(cards: Sequence[Results]) -> Table | Note:
         for kernel in run.get("kernels", [])
     ]
     columns = [Column("backend"), Column("kernel"), Column("time", unit="µs", digits=1, main=True)]
-    return Table(rows, columns, caption=f"Kernels of one call, by the profiler: {device(cards[0])}") if rows else NONE
+    return Table(rows, columns, caption=f"Kernels of one call, by the profiler: {device(cards[0])}") if rows else None
 
 
-def clocks_table(cards: Sequence[Results]) -> Table | Note:
+def clocks_table(cards: Sequence[Results]) -> Table | None:
     """What the card's clocks and power were while the ceilings were measured."""
     rows: list[list[Cell]] = []
     for dtype, found in cards[0]["ceilings"].items() if cards else []:
@@ -131,10 +139,10 @@ def clocks_table(cards: Sequence[Results]) -> Table | Note:
             rows.append([dtype, seen["sm_mhz"][0], seen["power_w"][2], ", ".join(seen["held_back_by"]) or "nothing"])
     columns = [Column("format"), Column("lowest clock", unit="MHz", digits=0, main=True)]
     columns += [Column("most power", unit="W", digits=0), Column("held back by")]
-    return Table(rows, columns, caption=f"The card while products ran: {device(cards[0])}") if rows else NONE
+    return Table(rows, columns, caption=f"The card while products ran: {device(cards[0])}") if rows else None
 
 
-def published_table(cards: Sequence[Results], lengths: Sequence[int] = (4096, 16384, 32768)) -> Table | Note:
+def published_table(cards: Sequence[Results], lengths: Sequence[int] = (4096, 16384, 32768)) -> Table | None:
     """Published rates beside ours, with both cards, at the lengths that the page speaks of."""
     rows: list[list[Cell]] = []
     for card in cards:
@@ -145,7 +153,7 @@ def published_table(cards: Sequence[Results], lengths: Sequence[int] = (4096, 16
     columns = [Column("shape"), Column("theirs / ours"), Column("their card")]
     columns += [Column("theirs", unit="TFLOP/s", digits=0), Column("our card")]
     columns += [Column("ours", unit="TFLOP/s", digits=0, main=True)]
-    return Table(rows, columns, caption="Published figures and ours, forward, not causal and causal") if rows else NONE
+    return Table(rows, columns, caption="Published figures and ours, forward, not causal and causal") if rows else None
 
 
 def published_lines(head_dim: int = 64) -> dict[str, list[tuple[int, float]]]:

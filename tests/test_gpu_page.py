@@ -54,17 +54,20 @@ def cards(tmp_path):
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_without_a_file_the_page_says_that_no_card_was_measured(table, tmp_path):
-    shown = table(gpu_page.measured_cards(tmp_path))
+def test_without_a_file_a_table_shows_nothing(table, tmp_path):
+    assert table(gpu_page.measured_cards(tmp_path)) is None
+
+
+def test_without_a_file_the_page_says_once_that_no_card_was_measured(tmp_path, cards):
+    shown = gpu_page.missing([])
     assert "No GPU has been measured" in repr(shown)
     assert "python -m benchmarks.gpu" in shown._repr_html_()
+    assert gpu_page.missing(cards) is None
 
 
 @pytest.mark.parametrize("table", TABLES)
 def test_with_a_file_each_table_names_the_card(table, cards):
-    shown = table(cards)
-    assert "Imaginary 1" in repr(shown)
-    assert "No GPU" not in repr(shown)
+    assert "Imaginary 1" in repr(table(cards))
 
 
 def test_the_tables_hold_what_was_measured(cards):
