@@ -46,15 +46,16 @@ def operations(lengths: Sequence[int], parts: Mapping[str, Sequence[int]], cross
         lengths: (n,).  parts: name -> (n,).  crossing: where the first two meet.
     """
     _, ax = plt.subplots(figsize=(WIDTH, 4.2))
-    places = ((lengths[0], 16, "left"), (lengths[-3], 12, "right"), (lengths[-3], -12, "left"))
+    places = ((lengths[0], 26, "left"), (lengths[-1], 3, "right"), (lengths[-3], -12, "left"))
     looks = (("o", "-"), ("s", "--"), ("^", "-."))
     for (name, counts), (marker, line), (at, up, ha) in zip(parts.items(), looks, places, strict=True):
         (drawn,) = ax.plot(lengths, counts, marker=marker, linestyle=line)
         style: dict[str, Any] = {"textcoords": "offset points", "ha": ha, "va": "center"}
         style["color"] = drawn.get_color()
-        ax.annotate(name, (at, counts[list(lengths).index(at)]), xytext=(8 if ha == "left" else -8, up), **style)
+        ax.annotate(name, (at, counts[list(lengths).index(at)]), xytext=(8 if ha == "left" else -18, up), **style)
     ax.axvline(crossing, color="0.5", linewidth=1)
-    ax.annotate(f"{crossing} tokens", (crossing, ax.get_ylim()[0]), xytext=(4, 8), textcoords="offset points")
+    at_the_bottom = ax.get_xaxis_transform()
+    ax.annotate(f"{crossing} tokens", (crossing, 0), xycoords=at_the_bottom, xytext=(4, 8), textcoords="offset points")
     ax.set(xscale="log", yscale="log", xlabel="length (tokens)", ylabel="operations")
     _length_ticks(ax, lengths)
     plt.show()

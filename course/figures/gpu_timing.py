@@ -17,6 +17,8 @@ __all__ = ["disturbed_rounds", "published", "roofline"]
 
 Array = NDArray[Any]
 STYLES = (("o", "#D55E00"), ("s", "#0072B2"), ("^", "#009E73"), ("D", "#CC79A7"), ("v", "#555555"))
+ABOVE: dict[str, Any] = {"xytext": (0, 7), "ha": "center", "va": "bottom"}
+BELOW: dict[str, Any] = {"xytext": (5, -5), "ha": "left", "va": "top"}
 
 
 def roofline(machine: Machine, points: Mapping[str, Sequence[tuple[float, float, str]]]) -> None:
@@ -33,7 +35,8 @@ def roofline(machine: Machine, points: Mapping[str, Sequence[tuple[float, float,
         intensities, rates, _ = zip(*row, strict=True)
         ax.plot(intensities, np.array(rates) / 1e9, marker, linestyle="--", color=colour, label=name)
         for i, rate, text in row:
-            ax.annotate(text, (i, rate / 1e9), xytext=(5, -5), textcoords="offset points", va="top", color=colour)
+            place = ABOVE if rate == max(rates) else BELOW  # off the line that joins them
+            ax.annotate(text, (i, rate / 1e9), textcoords="offset points", color=colour, **place)
     ax.set(xscale="log", yscale="log", xlabel="operations a byte", ylabel="billion operations a second")
     lowest = min(rate for row in points.values() for _, rate, _ in row)
     ax.set_ylim(lowest / 3e9, machine.flops_per_s * 3 / 1e9)  # whole powers of ten lie within
@@ -41,20 +44,29 @@ def roofline(machine: Machine, points: Mapping[str, Sequence[tuple[float, float,
     plt.show()
 
 
-def disturbed_rounds(seconds: Mapping[str, Array]) -> None:
-    """Each round's time over the least of its contender, a line for each: what disturbs a round meets all of them.
+def disturbed_rounds(seconds: Mapping[str, Array], n_disturbed: int = 2) -> None:
+    """Times, and the ratios of every two contenders, over their medians in the rounds that were not disturbed.
 
     Args:
-        seconds: contender -> (round,).
+        seconds: contender -> (round,).  n_disturbed: how many rounds at the start were.
     """
-    figure, ax = plt.subplots(figsize=(WIDTH, 3.8))
+    figure, (above, below) = plt.subplots(2, 1, figsize=(WIDTH, 6.4), sharex=True, sharey=True)
     for (name, times), (marker, colour) in zip(seconds.items(), STYLES, strict=False):
         rounds = np.arange(1, len(times) + 1)
-        ax.plot(rounds, np.array(times) / min(times), marker, linestyle="-", color=colour, label=name)
-    ax.set(xlabel="round", ylabel="time / shortest of this one", ylim=(0.9, None))
-    ax.set_xticks(rounds)
+        above.plot(rounds, _over_later(times, n_disturbed), marker, linestyle="-", color=colour, label=name)
+    for one, other in itertools.combinations(seconds.values(), 2):
+        ratios = np.array(one) / np.array(other)
+        below.plot(rounds, _over_later(ratios, n_disturbed), ".-", color="#555555", linewidth=1)
+    above.set(title="a time / its later median", ylim=(0.6, None))
+    below.set(title="a ratio of two / its later median", xlabel="round")
+    below.set_xticks(rounds)
     figure.legend(loc="outside upper left", ncols=2)
     plt.show()
+
+
+def _over_later(values: Array, n_disturbed: int) -> Array:
+    values = np.array(values)
+    return values / np.median(values[n_disturbed:])
 
 
 Lines = Mapping[str, Sequence[tuple[int, float]]]
