@@ -25,6 +25,8 @@ from course.figures import (
     encoder_block,
     gpt,
     gpu_timing,
+    multi_head,
+    positions,
     queries_keys_values,
     t5,
     training,
@@ -299,6 +301,69 @@ DRAWN: dict[str, tuple[Any, ...]] = {
         ["table", "in", *"123456"],
         {"gap: two senses": RNG.random((8, 8)), "gap: not seen": RNG.random((8, 8)), "gap: one": RNG.random((8, 8))},
         {"cosine: same sense": RNG.random((8, 8)), "other sense": RNG.random((8, 8))},
+    ),
+    "multi_head.reshaped": (
+        multi_head.reshaped,
+        np.arange(6) + 10 * np.arange(5)[:, None],
+        np.arange(30).reshape(3, 5, 2),
+        np.arange(30).reshape(3, 5, 2),
+    ),
+    "multi_head.token_through_heads": (
+        multi_head.token_through_heads,
+        reference.softmax(RNG.normal(size=(12, 15))),
+        RNG.random(12),
+        ["[CLS]", "the", "trophy", "did", "not", "fit", "in", "it", "because", "it", "was", "too", "big", ".", "[SEP]"],
+        "it",
+    ),
+    "multi_head.lookups": (
+        multi_head.lookups,
+        [1, 2, 4, 8, 16, 32],
+        {"two lookups, linear map": RNG.random((6, 6)), "one lookup, linear map": RNG.random((6, 6))},
+        {"two lookups, one head, feed-forward": 1.0, "the same, more channels": 0.4},
+        0.125,
+    ),
+    "multi_head.looked_up": (
+        multi_head.looked_up,
+        {"head 0": reference.softmax(RNG.normal(size=(8, 8))), "head 1": reference.softmax(RNG.normal(size=(8, 8)))},
+        [3, 15, 1, 2, 4, 11, 14, 5],
+        np.array([[3, 15], [1, 2], [4, 11], [14, 5], [3, 1], [2, 4], [11, 14], [5, 3]]),
+    ),
+    "multi_head.cost": (
+        multi_head.cost,
+        [1, 2, 4, 8, 16],
+        {path: 1 + RNG.random((7, 5)) for path in ("explicit weights", "fused kernel")},
+        {"explicit weights": [1.0, 2.0, 4.0, 8.0, 16.0], "fused kernel": [1.0] * 5},
+    ),
+    "multi_head.heads_compared": (
+        multi_head.heads_compared,
+        {name: RNG.random((5, 2)) for name in ("trained", "random values", "scrambled maps", "no attention")},
+        {"where they look": "distance", "what they give": "alignment"},
+    ),
+    "positions.read_positions": (
+        positions.read_positions,
+        {k: RNG.random((5, 31)) * 31 for k in ("causal", "both ways")},
+    ),
+    "positions.sinusoidal_table": (positions.sinusoidal_table, RNG.normal(size=(128, 64)), [32, 64, 90], 30),
+    "positions.biases": (positions.biases, -np.arange(65) * 2.0 ** -np.arange(1, 5)[:, None], np.arange(129) // 8),
+    "positions.scaled_rates": (
+        positions.scaled_rates,
+        {name: 1 - RNG.random(8) / 2 for name in ("plain", "position interpolation", "NTK-aware", "YaRN")},
+        64 / 10.0 ** np.arange(8),
+    ),
+    "positions.bits_by_length": (
+        positions.bits_by_length,
+        [48, 64, 128, 256],
+        {name: 2 + RNG.random((5, 4)) for name in (*positions.ADDED, *positions.INSIDE, *positions.VARIED)},
+        64,
+    ),
+    "positions.accuracy_by_length": (
+        positions.accuracy_by_length,
+        {
+            task: {name: RNG.random((5, 3)) for name in (*positions.ADDED, *positions.INSIDE)}
+            for task in ("distance", "content")
+        },
+        [16, 32, 64],
+        0.1,
     ),
 }
 

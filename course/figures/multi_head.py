@@ -44,7 +44,7 @@ def _numbers(ax: Axes, numbers: Array, d: int, title: str) -> None:
     """Each number in the colour of the head to which its channel belongs."""
     ax.imshow(numbers % 10 // d, cmap=ListedColormap(HEAD_COLOURS), vmin=0, vmax=len(HEAD_COLOURS) - 1)
     for (row, column), number in np.ndenumerate(numbers):
-        ax.text(column, row, f"{number:02d}", ha="center", va="center", fontsize=11)
+        ax.text(column, row, f"{number:02d}", ha="center", va="center")
     ax.set(title=title, xticks=[], yticks=[])
     ax.grid(False)
 
@@ -58,7 +58,7 @@ def token_through_heads(weights: Array, sizes: Array, tokens: Sequence[str], tok
     n_heads = len(weights)
     _, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3.5), width_ratios=[2.6, 1], sharey=True)
     left.imshow(weights, cmap=plots.ATTENTION_COLOURS, vmin=0, vmax=1, aspect="auto")
-    left.set_xticks(range(len(tokens)), labels=tokens, rotation=60, ha="right", rotation_mode="anchor")
+    left.set_xticks(range(len(tokens)), labels=tokens, rotation=90)
     left.set_yticks(range(n_heads), labels=list(map(str, range(n_heads))))
     left.set(ylabel="head", title=f"where {token!r} looks")
     left.grid(False)

@@ -53,7 +53,7 @@ def sinusoidal_table(table: Array, starts: Sequence[int], reach: int) -> None:
         products = table[start + distances] @ table[start] / (table.shape[1] / 2)
         bottom.plot(distances, products, f"-{marker}", markevery=(2 * n, 6), label=f"p = {start}")
     bottom.set(xlabel="distance k (tokens)", ylabel="PE(p)·PE(p + k) / 32")
-    bottom.legend(loc="upper right")
+    figure.legend(*bottom.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     plt.show()
 
 
