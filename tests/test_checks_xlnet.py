@@ -169,6 +169,11 @@ def large_negative(scores, mask):
 
 @with_weights
 def minus_infinity(scores, mask):
+    return scipy.special.softmax(np.where(mask, scores, -np.inf), axis=-1)
+
+
+@with_weights
+def no_maximum(scores, mask):
     powers = np.exp(scores) * mask
     return powers / powers.sum(axis=-1, keepdims=True)
 
@@ -176,6 +181,20 @@ def minus_infinity(scores, mask):
 @with_weights
 def masked_after(scores, mask):
     return scipy.special.softmax(scores, axis=-1) * mask
+
+
+@with_weights
+def one_maximum_for_all(scores, mask):
+    powers = np.exp(np.where(mask, scores, -np.inf) - scores[mask].max())
+    total = powers.sum(axis=-1, keepdims=True)
+    return powers / np.where(total > 0, total, 1.0)
+
+
+@with_weights
+def maximum_with_hidden_ones(scores, mask):
+    powers = np.where(mask, np.exp(scores - scores.max(axis=-1, keepdims=True)), 0.0)
+    total = powers.sum(axis=-1, keepdims=True)
+    return powers / np.where(total > 0, total, 1.0)
 
 
 def one_query(q_h, q_g, *rest):
@@ -235,6 +254,9 @@ WRONG = [
     (check.two_streams, by(lambda o: [m[:, o] for m in masks_in_a_loop(o)]), "columns-by-turn", "column j"),
     (check.two_streams, large_negative, "uniform-row", "give it zeros"),
     (check.two_streams, minus_infinity, "nan-row", "first of the order is NaN"),
+    (check.two_streams, no_maximum, "overflows-before-the-mask+nan-row", "subtract each row's largest"),
+    (check.two_streams, one_maximum_for_all, "global-shift", "each row's own"),
+    (check.two_streams, maximum_with_hidden_ones, "renormalised", "mask the scores"),
     (check.two_streams, masked_after, "masked-after-softmax", "Put -inf into the scores"),
     (check.two_streams, lambda *a: by(masks_in_a_loop)(*a)[0], "count", "content"),
     (check.two_streams, one_query, "one-query", "made from the token itself"),

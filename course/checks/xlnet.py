@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from course.checks.diagnosis import Exercise, Mistake, Trial, listed
-from course.checks.inputs import numbers
+from course.checks.inputs import LARGE_RTOL, numbers
 from course.checks.numeric import Numbers
 from course.checks.shared import ATTENTION, MASK, SCALE, largest, total
 
@@ -42,6 +42,15 @@ def _inputs(seed: int, d: int, e: int, order: list[int]) -> dict[str, Array]:
     return {**arrays, "order": np.array(order)}
 
 
+def _far(inputs: dict[str, Array]) -> dict[str, Array]:
+    """The same with scores near -1200, 0 and 1200, and with larger ones for the last of the order, which is hidden."""
+    far, last = {**inputs, **{name: inputs[name].copy() for name in ("q_h", "q_g", "k")}}, inputs["order"][-1]
+    for name in ("q_h", "q_g"):
+        far[name][:, -1] = np.resize([1024.0, 0.0, -1024.0], len(far[name]))
+    far["k"][:, -1] = np.where(np.arange(len(far["k"])) == last, 6.0, 2.0)
+    return far
+
+
 def _rows(inputs: Mapping[str, Any]) -> dict[str, Array]:
     first = np.zeros(inputs["v"].shape, dtype=bool)
     first[inputs["order"][0]] = True
@@ -62,6 +71,7 @@ two_streams = Exercise(
         Trial("an order of five", _inputs(531, 3, 2, [2, 4, 0, 1, 3])),
         Trial("from left to right", _inputs(541, 5, 2, [0, 1, 2])),
         Trial("an order of seven", _inputs(551, 2, 3, [5, 1, 6, 2, 0, 3, 4])),
+        Trial("large scores", _far(_inputs(561, 3, 2, [4, 1, 0, 3, 2])), LARGE_RTOL),
     ),
     parts=_rows,
     shared=(*MASK, *ATTENTION),
