@@ -32,7 +32,7 @@ def order_masks(
         for ax, mask, stream in zip(row, masks, ("and itself", "without itself"), strict=True):
             ax.imshow(mask.numpy(), cmap=plots.ATTENTION_COLOURS, vmin=0, vmax=3)
             for i, j in np.argwhere(mask.numpy()):
-                ax.text(j, i, z.tolist().index(j) + 1, ha="center", va="center")
+                ax.text(j, i, z.tolist().index(j), ha="center", va="center")
             ax.set_title(stream)
             ax.set_xticks(range(len(words)), labels=words)
             ax.set_yticks(range(len(words)), labels=words)
@@ -72,7 +72,7 @@ def relative_shift(words: Sequence[str], by_lag: Array, in_place: Array) -> None
         ax.set_yticks(range(n), labels=words)
         ax.grid(False)
     left.set(xticks=[], xlabel="one column a lag", ylabel="query", title="by lag")
-    right.set_xticks(range(n), labels=words)
+    right.set_xticks(range(n), labels=words, rotation=45, ha="right", rotation_mode="anchor")
     right.set(xlabel="key", title="in place")
     plt.show()
 
