@@ -210,7 +210,7 @@ DRAWN: dict[str, tuple[Any, ...]] = {
         {"one layer": RNG.random((5, 15)), "two layers": RNG.random((5, 15)) + 1},
     ),
     "t5.reader_and_writer": (t5.reader_and_writer, SHAPES),
-    "t5.masks": (t5.masks, {"decoder alone": np.tri(9), "prefix LM": np.tri(9)}),
+    "t5.masks": (t5.masks, {"decoder alone": np.tri(9), "prefix LM": np.tri(9)}, 5),
     "t5.bucket_grids": (t5.bucket_grids, lambda lag, both_ways, n, farthest: min(abs(lag), n)),
     "t5.one_number_raised": (t5.one_number_raised, RNG.random((2, 20, 20)), RNG.random((2, 20, 20))),
     "t5.learning": (

@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, MultipleLocator
 from numpy.typing import NDArray
 
 from course.figures import WIDTH
@@ -20,7 +20,6 @@ Array = NDArray[Any]
 INK = "#222222"
 ARROW = {"arrowstyle": "-|>", "color": "#555555"}
 BOX = {"boxstyle": "round,pad=0.4", "facecolor": "#e8f1fa", "edgecolor": "#385da1"}
-ORANGE = BOX | {"facecolor": "#f7e3c0", "edgecolor": "#a06a00"}
 INNER = ("blocks.0", "blocks.1", "norm")
 
 
@@ -38,33 +37,31 @@ def reader_and_writer(shapes: Mapping[str, Sequence[int]]) -> None:
     _stack(ax, 3, writer, ["start, target", *blocks, "norm", "logits"], shapes)
     for y in (1, 2):
         ax.annotate("", (2.42, y + 0.1), (1.65, 2.95), arrowprops=ARROW)
-        for x, end in ((-0.1, 0.42), (4.1, 3.58)):
-            ax.annotate("", (end, y), (x, 1.5), arrowprops=ARROW)
-    for x in (-0.3, 4.3):
-        _put(ax, x, 1.5, "table\nof\nbiases", ORANGE)
-    ax.set(xlim=(-0.75, 4.75), ylim=(-0.4, 4.4), xticks=[], yticks=[])
+    ax.set(xlim=(0.1, 3.9), ylim=(-0.4, 4.4), xticks=[], yticks=[])
     ax.axis("off")
     plt.show()
-
-
-def _put(ax: Axes, x: float, y: float, text: str, style: Mapping[str, Any]) -> None:
-    ax.text(x, y, text, ha="center", va="center", bbox=dict(style))
 
 
 def _stack(
     ax: Axes, x: float, names: Sequence[str], labels: Sequence[str], shapes: Mapping[str, Sequence[int]]
 ) -> None:
     for y, (name, label) in enumerate(zip(names, labels, strict=True)):
-        _put(ax, x, y, f"{label}\n{tuple(shapes[name])}", BOX)
+        ax.text(x, y, f"{label}\n{tuple(shapes[name])}", ha="center", va="center", bbox=BOX)
         if y:
             ax.annotate("", (x, y - 0.22), (x, y - 0.78), arrowprops=ARROW)
 
 
-def masks(named: Mapping[str, Array]) -> None:
-    """Which key each query may look at, one grid a way to arrange source and target. named: title -> (i, j) bool."""
+def masks(named: Mapping[str, Array], n_read: int) -> None:
+    """Which key each query may look at, one grid a way to arrange source and target, with a line between the two.
+
+    Args:
+        named: title -> (i, j) bool.  n_read: the tokens of the source, which come first.
+    """
     _, axes = plt.subplots(1, len(named), figsize=(WIDTH, 2.6), sharey=True)
     for ax, (title, mask) in zip(axes, named.items(), strict=True):
         ax.imshow(mask, cmap=plots.ATTENTION_COLOURS, vmin=0, vmax=1.6)
+        for line in (ax.axhline, ax.axvline):
+            line(n_read - 0.5, color="#a06a00", linestyle="--")
         _whole_numbers(ax)
         ax.set(title=title, xlabel="key")
         ax.grid(False)
@@ -72,9 +69,9 @@ def masks(named: Mapping[str, Array]) -> None:
     plt.show()
 
 
-def _whole_numbers(ax: Axes) -> None:
+def _whole_numbers(ax: Axes, every: int | None = None) -> None:
     for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_locator(MaxNLocator(integer=True))
+        axis.set_major_locator(MultipleLocator(every) if every else MaxNLocator(integer=True))
 
 
 def bucket_grids(bucket: Callable[[int, bool, int, int], int], n: int = 12) -> None:
@@ -82,10 +79,10 @@ def bucket_grids(bucket: Callable[[int, bool, int, int], int], n: int = 12) -> N
     _, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.6), sharey=True)
     for ax, both_ways in zip(axes, (True, False), strict=True):
         grid = np.array([[bucket(i - j, both_ways, 8, n) for j in range(n)] for i in range(n)])
-        ax.imshow(grid, cmap="YlGnBu", vmin=0, vmax=11)
+        hidden = np.triu(np.full((n, n), not both_ways), k=1)
+        ax.imshow(np.ma.masked_where(hidden, grid), cmap="YlGnBu", vmin=0, vmax=11)
         for (i, j), number in np.ndenumerate(grid):
-            hidden = not both_ways and j > i
-            ax.text(j, i, "·" if hidden else number, ha="center", va="center", color=INK)
+            ax.text(j, i, "·" if hidden[i, j] else number, ha="center", va="center", color=INK)
         _whole_numbers(ax)
         ax.set(title="encoder" if both_ways else "decoder", xlabel="key position j")
         ax.grid(False)
@@ -99,7 +96,7 @@ def one_number_raised(before: Sequence[Array], after: Sequence[Array]) -> None:
     for row, maps, name in zip(axes, (before, after), ("as drawn", "raised"), strict=True):
         for n, (ax, weights) in enumerate(zip(row, maps, strict=True)):
             image = ax.imshow(weights, cmap=plots.ATTENTION_COLOURS, vmin=0, vmax=1)
-            _whole_numbers(ax)
+            _whole_numbers(ax, every=4)
             ax.set(title=f"block {n}: {name}")
             ax.grid(False)
     for ax in axes[1]:
@@ -155,6 +152,7 @@ def copying(weights: Array, answer: Sequence[str], source: Sequence[str]) -> Non
     """One head's weights from each letter as it is written, (i, j), to the characters of the source."""
     _, ax = plt.subplots(figsize=(WIDTH, 5.4))
     plots.attention_map(weights, answer, source, ax)
+    ax.set_aspect("auto")  # fills its place, and so is as tall as the colour bar
     ax.tick_params(axis="x", labelrotation=0)
     ax.set(xlabel="source", ylabel="the token being written")
     plt.show()

@@ -72,7 +72,7 @@ def relative_shift(words: Sequence[str], by_lag: Array, in_place: Array) -> None
         ax.set_yticks(range(n), labels=words)
         ax.grid(False)
     left.set(xticks=[], xlabel="one column a lag", ylabel="query", title="by lag")
-    right.set_xticks(range(n), labels=words, rotation=45, ha="right", rotation_mode="anchor")
+    right.set_xticks(range(n), labels=words, rotation=90)
     right.set(xlabel="key", title="in place")
     plt.show()
 
