@@ -36,7 +36,7 @@ def reader_and_writer(shapes: Mapping[str, Sequence[int]]) -> None:
     writer = ["start + target", *(f"decoder.{name}" for name in INNER), "logits"]
     _stack(ax, 3, writer, ["start, target", *blocks, "norm", "logits"], shapes)
     for y in (1, 2):
-        ax.annotate("", (2.42, y + 0.1), (1.65, 2.95), arrowprops=ARROW)
+        ax.annotate("", (2.62, y + 0.1), (1.46, 2.95), arrowprops=ARROW)
     ax.set(xlim=(0.1, 3.9), ylim=(-0.4, 4.4), xticks=[], yticks=[])
     ax.axis("off")
     plt.show()
