@@ -71,7 +71,7 @@ def scale_and_gradients(widths: Sequence[int], with_scale: Array, without: Array
         plots.spread(axes[0, 0], widths, variance, label, color=colour, linestyle="-")
         plots.spread(axes[0, 1], widths, largest, label, color=colour, linestyle="-")
         for n, (ax, sizes) in enumerate(zip(axes[1].repeat(2), gradients, strict=True)):
-            kind, style = ("mean", ":") if n % 2 else ("median", "-")
+            kind, style = ("mean", "--") if n % 2 else ("median query", "-")
             plots.spread(ax, widths, sizes, f"{label}, {kind}", color=colour, linestyle=style)
     titles = ("variance of scores", "largest weight", "gradient at scores", "gradient at queries")
     for ax, title in zip(axes.flat, titles, strict=True):
@@ -152,7 +152,7 @@ def accuracy_by_scale(scales: Sequence[float], accuracy: Mapping[str, Array], ne
     ax.axhline(100 * nearest, color="0.45", linewidth=1.2, linestyle="-", label="nearest neighbour")
     ax.set_xscale("log")
     ax.set_xticks([0.01, 0.1, 1, 10, 100], labels=["0.01", "0.1", "1", "10", "100"])
-    ax.set(xlabel="scale 1/β²", ylabel="digits read correctly (%)", ylim=(0, 102))
+    ax.set(xlabel="scale (for the distance: 1/β²)", ylabel="digits read correctly (%)", ylim=(0, 102))
     figure.legend(loc="outside upper left", ncols=1)
     plt.show()
 
