@@ -190,7 +190,13 @@ DRAWN: dict[str, tuple[Any, ...]] = {
         0.125,
     ),
     "gpt.learning_curve": (gpt.learning_curve, list(range(0, 700, 100)), CURVES, {"bigram": 2.0, "trigram": 1.7}),
-    "gpt.familiar_contexts": (gpt.familiar_contexts, ["0", "1–3", "4–15", "16–63", "64–", "a", "b"], CURVES, COUNTED),
+    "gpt.familiar_contexts": (
+        gpt.familiar_contexts,
+        ["0", "1–3", "4–15", "16–63", "64–", "a", "b"],
+        [9] * 7,
+        CURVES,
+        COUNTED,
+    ),
     "gpt.bits_by_reach": (gpt.bits_by_reach, [1, 2, 4, 8, 16, 32, 64], CURVES, COUNTED),
     "gpt.likely_and_repeated": (
         gpt.likely_and_repeated,

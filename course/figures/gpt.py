@@ -50,18 +50,20 @@ def learning_curve(steps: Sequence[int], curves: Array, counted: Mapping[str, fl
     plt.show()
 
 
-def familiar_contexts(bins: Sequence[str], gpt: Array, counted: Mapping[str, Sequence[float]]) -> None:
+def familiar_contexts(
+    bins: Sequence[str], sizes: Sequence[int], gpt: Array, counted: Mapping[str, Sequence[float]]
+) -> None:
     """Bits a token by how often the two tokens before it stood together in the training text.
 
     Args:
-        bins: (n,), their names.  gpt: (seed, n).  counted: n-gram model -> (n,).
+        bins: (n,), their names.  sizes: (n,), of each, in tokens.  gpt: (seed, n).  counted: n-gram model -> (n,).
     """
     figure, ax = plt.subplots(figsize=(WIDTH, 3.8))
     places = np.arange(len(bins))
     plots.spread(ax, places, gpt, "GPT, five seeds")
     _counted_lines(ax, places, counted)
-    ax.set_xticks(places, labels=bins)
-    ax.set(xlabel="times its two tokens before were met", ylabel="bits a token")
+    ax.set_xticks(places, labels=[f"{name}\n{size:,}" for name, size in zip(bins, sizes, strict=True)])
+    ax.set(xlabel="times the two tokens before were met; number of tokens", ylabel="bits a token")
     figure.legend(loc="outside upper left", ncols=3)
     plt.show()
 
