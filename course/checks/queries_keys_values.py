@@ -569,7 +569,7 @@ def pointing(w_q: Any, w_k: Any) -> Feedback:
     maps = [np.asarray(w, dtype=float) for w in (w_q, w_k)]
     if any(w.shape != (2, 1) for w in maps):
         shapes = " and ".join(str(w.shape) for w in maps)
-        return Feedback(False, "shape", f"w_q and w_k should each be (2, 1), got {shapes}: [[3.0], [0.0]] is (2, 1).")
+        return Feedback(False, "shape", f"w_q and w_k should each be (2, 1), got {shapes}: [[1.0], [2.0]] is (2, 1).")
     return _POINTING(*(maps[0] @ maps[1].T).ravel())
 
 

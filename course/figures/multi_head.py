@@ -102,7 +102,7 @@ def looked_up(maps: Mapping[str, Array], names: Sequence[int], asked: Array) -> 
             style: dict[str, Any] = {"markersize": 12, "mfc": "none", "mec": "#D55E00", "mew": 1.6}
             ax.plot(columns, range(len(asked)), marker, label=order, **style)
         ax.set(title=title, xlabel="name in memory")
-        ax.set_xticks(range(len(names)), labels=list(map(str, names)))
+        ax.set_xticks(range(len(names)), labels=list(map(str, names)), rotation=90)
         ax.set_yticks(range(len(asked)))
         ax.grid(False)
     axes[0, 0].set_ylabel("query")

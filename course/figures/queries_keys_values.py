@@ -138,7 +138,7 @@ def accuracy_by_width(widths: Sequence[int], panels: Mapping[str, tuple[Mapping[
             # the widest line lies at the bottom, so that lines which coincide are seen on one another
             plots.spread(ax, widths, 100 * accuracy, name, linewidth=7 - 1.3 * n, alpha=1 if n else 0.45, marker="")
         ax.axhline(100 * without_maps, color="0.45", linewidth=1.2, linestyle="-", label="no maps")
-        ax.axhline(100 * floor, color="0.7", linewidth=1.2, linestyle=":", label="guess, or own payload")
+        ax.axhline(100 * floor, color="0.7", linewidth=1.2, linestyle=":", label="others' commonest, or own")
         ax.set_xscale("log", base=2)
         ax.set_xticks(widths, labels=[str(width) for width in widths])
         ax.set_title(task)
