@@ -266,7 +266,7 @@ DRAWN: dict[str, tuple[Any, ...]] = {
     "training.four_curves": (
         training.four_curves,
         range(25, 251, 25),
-        {name: (RNG.random(10), 3 * RNG.random(10)) for name in ("A: too small", "B: overfits", "C", "D: suits")},
+        {name: (RNG.random(10), 3 * RNG.random(11)) for name in ("A: too small", "B: overfits", "C", "D: suits")},
     ),
     "queries_keys_values.lookup_of_one_token": (
         queries_keys_values.lookup_of_one_token,

@@ -56,15 +56,15 @@ def four_curves(steps: Sequence[int], curves: Mapping[str, tuple[Array, Array]])
     """Loss on the images trained on and on others, against the step; four panels on one scale.
 
     Args:
-        steps: (n,).  curves: title -> the loss while training and the loss on the test images, each (n,). What lies
-            above 2.6 nats is cut off.
+        steps: (n,).  curves: title -> the loss while training, (n,), and the loss on the test images, (n + 1,), from
+            before the first step on. What lies above 2.6 nats is cut off.
     """
     figure, axes = plt.subplots(2, 2, figsize=(WIDTH, 5.4), sharex=True, sharey=True)
     for ax, (title, (train, test)) in zip(axes.flat, curves.items(), strict=True):
         ax.plot(steps, train, color="C0", linestyle="-", marker="o", label="images it trains on")
-        ax.plot(steps, test, color="C1", linestyle="--", marker="s", label="other images")
+        ax.plot([0, *steps], test, color="C1", linestyle="--", marker="s", label="other images")
         ax.set_title(title)
-        ax.set(ylim=(-0.08, TOP), xlim=(0, steps[-1] * 1.04))
+        ax.set(ylim=(-0.08, TOP), xlim=(-steps[-1] * 0.04, steps[-1] * 1.04))
         ax.set_xticks([0, steps[-1] // 2, steps[-1]])
     for ax in axes[1]:
         ax.set_xlabel("steps")
