@@ -14,6 +14,7 @@ from mha.view import plots
 __all__ = ["accuracy_by_labels", "gap_curves", "influence"]
 
 Array = NDArray[Any]
+MOST_SHOWN = 0.6  # of a row of influences: one trivial cell, [CLS] by itself, would take the whole scale
 BASELINES = {"frequency": ":", "trigrams": "--"}  # how each is drawn
 
 
@@ -24,17 +25,17 @@ def influence(maps: Mapping[str, Array], tokens: Sequence[str]) -> None:
         maps: title -> (i, j), sizes of gradients, which are drawn as shares of their row.  tokens: (i,).
     """
     shares = {title: sizes / sizes.sum(axis=1, keepdims=True) for title, sizes in maps.items()}
-    largest = max(share.max() for share in shares.values())
     figure, axes = plt.subplots(len(maps), 1, figsize=(WIDTH, 4.9 * len(maps)))
     for ax, (title, share) in zip(axes, shares.items(), strict=True):
-        image = ax.imshow(share, cmap=plots.ATTENTION_COLOURS, vmin=0, vmax=largest)
+        image = ax.imshow(share, cmap=plots.ATTENTION_COLOURS, vmin=0, vmax=MOST_SHOWN)
         ax.set_xticks(range(len(tokens)), labels=tokens, rotation=45, ha="right", rotation_mode="anchor")
         ax.set_yticks(range(len(tokens)), labels=tokens)
         ax.set(ylabel="output that is moved")
         ax.set_title(title)
         ax.grid(False)
     axes[-1].set_xlabel("embedding that moves it")
-    figure.colorbar(image, ax=list(axes), label="size of the gradient (share of a row)", shrink=0.5)
+    label = f"size of the gradient (share of a row, {MOST_SHOWN} or more at the end)"
+    figure.colorbar(image, ax=list(axes), label=label, shrink=0.5, extend="max")
     plt.show()
 
 

@@ -17,6 +17,7 @@ __all__ = ["at_the_start", "by_depth", "by_distance", "orders"]
 
 Array = NDArray[Any]
 SIXTH: dict[str, Any] = {"color": "#8C6D1F", "linestyle": (0, (3, 1))}  # the style sheet has five lines
+VARIANTS = ["pre-norm", "post-norm", "no norm", "no residual", "neither"]  # one look each, in every picture
 WIDE: dict[str, Any] = {"linewidth": 8, "alpha": 0.35, "marker": ""}  # so that a line that coincides is seen on it
 
 
@@ -81,7 +82,8 @@ def _answered(
     label: str,
     log: bool,
 ) -> None:
-    names = list(dict.fromkeys(name for lines in panels.values() for name in lines))
+    drawn = dict.fromkeys(name for lines in panels.values() for name in lines)
+    names = [*(name for name in VARIANTS if name in drawn), *(name for name in drawn if name not in VARIANTS)]
     look = dict(zip(names, [*plt.rcParams["axes.prop_cycle"], SIXTH], strict=False))
     figure, axes = plt.subplots(len(panels), 1, figsize=(WIDTH, 6.8), sharex=True, sharey=True)
     handles = {}
@@ -89,9 +91,10 @@ def _answered(
         for n, (name, shares) in enumerate(lines.items()):
             style = look[name] | (WIDE if n == 0 else {})
             handles[name] = plots.spread(ax, x, 100 * shares, name, **style)
-        for name, level in levels[title].items():
+        for n, (name, level) in enumerate(levels[title].items()):
             ax.axhline(100 * level, color="0.5", linewidth=1, linestyle="-")
-            ax.annotate(name, (x[0], 100 * level), xytext=(0, 3), textcoords="offset points", color="0.3")
+            end, side = [(x[0], "left"), (x[-1], "right")][n > 0]  # a second one where no falling line crosses it
+            ax.annotate(name, (end, 100 * level), xytext=(0, 5), textcoords="offset points", color="0.3", ha=side)
         ax.set_title(title)
         ax.set(ylabel="queries answered (%)", ylim=(0, 105))
         if log:
