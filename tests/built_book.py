@@ -50,7 +50,11 @@ ONE_OF_EACH_LOOK = """() => {
   }
   alike.forEach(piece => piece.replaceWith(...piece.childNodes));
 }"""
-FACTS = """() => ({
+FACTS = """async () => {
+  const late = [...document.images].filter(i => i.loading === "lazy");  // those below the window wait to be scrolled to
+  late.forEach(i => { i.loading = "eager"; });
+  await Promise.all(late.map(i => i.decode().catch(() => null)));
+  return {
   formulas: document.querySelectorAll("main .math").length,
   rendered: document.querySelectorAll("main .math mjx-container mjx-math").length,
   spoken: document.querySelectorAll("main .math mjx-assistive-mml").length,
@@ -59,7 +63,8 @@ FACTS = """() => ({
   pictures: [...document.images].filter(i => !i.classList.contains("logo__image"))
     .map(i => ({source: i.currentSrc.slice(-60), alt: i.getAttribute("alt"), width: i.naturalWidth})),
   beyond: document.documentElement.scrollWidth - window.innerWidth,
-})"""
+};
+}"""
 
 
 def sources() -> list[Path]:
