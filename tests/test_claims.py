@@ -505,14 +505,17 @@ def test_the_table_is_escaped_labelled_and_leaves_colours_to_the_page():
     assert "background" not in page
 
 
+def stored_records():
+    outputs = [output for path in notebook_paths() for cell in code_cells(read(path)) for output in cell.outputs]
+    return [output["data"][MIME_TYPE] for output in outputs if MIME_TYPE in output.get("data", {})]
+
+
+def test_every_stored_verdict_says_what_was_found_and_when_its_criteria_were_fixed():
+    assert [record["id"] for record in stored_records() if not (record.get("finding") and record.get("fixed"))] == []
+
+
 def test_the_readme_and_the_changelog_count_claims_and_verdicts_as_they_are():
-    judged = {
-        output["data"][MIME_TYPE]["id"]
-        for path in notebook_paths()
-        for cell in code_cells(read(path))
-        for output in cell.outputs
-        if MIME_TYPE in output.get("data", {})
-    }
+    judged = {record["id"] for record in stored_records()}
     texts = [(ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CHANGELOG.md")]
     readme, changelog = (" ".join(text.split()) for text in texts)
     n_claims, n_judged = len(claims()), len(judged)
