@@ -23,6 +23,7 @@ from course.figures import (
     bias_probes,
     complexity,
     encoder_block,
+    generation,
     gpt,
     gpu_timing,
     multi_head,
@@ -198,16 +199,25 @@ DRAWN: dict[str, tuple[Any, ...]] = {
         COUNTED,
     ),
     "gpt.bits_by_reach": (gpt.bits_by_reach, [1, 2, 4, 8, 16, 32, 64], CURVES, COUNTED),
-    "gpt.likely_and_repeated": (
-        gpt.likely_and_repeated,
+    "generation.likely_and_repeated": (
+        generation.likely_and_repeated,
         {way: bits + 0.3 * RNG.random(5) for way, (bits, _) in WAYS.items()},
         {way: share + 0.02 * RNG.random(5) for way, (_, share) in WAYS.items()},
     ),
-    "gpt.cache_cost": (
-        gpt.cache_cost,
+    "generation.cache_cost": (
+        generation.cache_cost,
         [16, 32, 64],
         {"without a cache": RNG.random(3), "with a cache": RNG.random(3)},
         {"without a cache": RNG.random(3), "with a cache": RNG.random(3)},
+    ),
+    "generation.bits_along_the_text": (
+        generation.bits_along_the_text,
+        {way: 3 + RNG.random((25, 48)) for way in ("greedy", "drawn", "people")},
+    ),
+    "gpt.in_short": (
+        gpt.in_short,
+        {name: RNG.random(5) for name in ("bigram", "trigram", "5-gram", "GPT", "GPT and 5-gram")},
+        {name: RNG.random(5) for name in ("one layer", "two layers", "two layers, without the head")},
     ),
     "gpt.induction": (
         gpt.induction,

@@ -57,8 +57,8 @@ def test_the_weeks_take_as_long_as_their_exercises():
         ("attention", "training", "queries_keys_values"),
         ("multi_head", "positions"),
         ("encoder_block", "bert"),
-        ("gpt", "xlnet"),
-        ("gpt", "t5"),
+        ("gpt", "generation", "xlnet"),
+        ("gpt", "generation", "t5"),
         ("complexity", "gpu_timing"),
         ("bias_probes",),
     ]

@@ -15,24 +15,15 @@ from mha.view import plots
 
 __all__ = [
     "bits_by_reach",
-    "cache_cost",
     "familiar_contexts",
+    "in_short",
     "induction",
     "learning_curve",
-    "likely_and_repeated",
 ]
 
 Array = NDArray[Any]
 COUNTED = {"bigram": "#777777", "trigram": "#D55E00", "5-gram": "#222222"}  # the colour of each n-gram model
 DASHES = {"bigram": ":", "trigram": "--", "5-gram": "-."}
-LIKELIEST = ("greedy", "beam of 4")  # ways of writing that look for the likeliest text
-BESIDE = {  # where the names of some stand, in points
-    "greedy": (9, 10),
-    "beam of 4": (9, 10),
-    "top-k 20": (0, -14),
-    "temperature 1": (0, -14),
-    "people": (0, 19),
-}
 
 
 def learning_curve(steps: Sequence[int], curves: Array, counted: Mapping[str, float]) -> None:
@@ -89,48 +80,6 @@ def _counted_lines(ax: Axes, x: Any, counted: Mapping[str, Sequence[float]]) -> 
         ax.plot(x, bits, "s--", color=COUNTED[name], label=name)
 
 
-def likely_and_repeated(bits: Mapping[str, Sequence[float]], repeated: Mapping[str, Sequence[float]]) -> None:
-    """How much a way of writing repeats itself, against how likely the model finds what it wrote.
-
-    Args:
-        bits, repeated: way -> (group,), bits a token and the share of repeated runs; "people" is drawn apart.
-    """
-    _, ax = plt.subplots(figsize=(WIDTH, 4.4))
-    for way in bits:
-        x, y = np.array(bits[way]), 100 * np.array(repeated[way])
-        colour = "#222222" if way == "people" else "C1" if way in LIKELIEST else "C0"
-        ax.errorbar(x.mean(), y.mean(), xerr=_to_ends(x), yerr=_to_ends(y), marker="o", ms=8, ls="", color=colour)
-        right, up = BESIDE.get(way, (0, 13))
-        at: dict[str, Any] = {"ha": "left" if right else "center", "va": "center", "color": colour}
-        ax.annotate(way, (x.mean(), y.mean()), xytext=(right, up), textcoords="offset points", **at)
-    ax.set(xlabel="bits a token, by the model", ylabel="repeated runs of three (%)", ylim=(-9, None))
-    ax.set_yticks([tick for tick in ax.get_yticks() if 0 <= tick <= ax.get_ylim()[1]])
-    plt.show()
-
-
-def _to_ends(values: Array) -> list[list[float]]:
-    """How far the least and the largest lie from the mean, as `errorbar` wants it."""
-    return [[values.mean() - values.min()], [values.max() - values.mean()]]
-
-
-def cache_cost(lengths: Sequence[int], products: Mapping[str, Array], seconds: Mapping[str, Array]) -> None:
-    """Multiplications and time against the number of tokens written, one line with a cache and one without.
-
-    Args:
-        lengths: (n,).  products: label -> (n,).  seconds: label -> (n,).
-    """
-    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.6))
-    for ax, shown, title in zip(axes, (products, seconds), ("multiplications", "seconds, here"), strict=True):
-        for (label, values), marker in zip(shown.items(), "so", strict=True):
-            ax.plot(lengths, values, marker=marker, label=label)
-        ax.set_xscale("log", base=2)
-        ax.set_xticks(lengths, labels=[str(n) for n in lengths])
-        ax.set(yscale="log", xlabel="tokens written")
-        ax.set_title(title)
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=2)
-    plt.show()
-
-
 def induction(maps: Mapping[str, Array], tokens: Sequence[str], bits: Mapping[str, Array]) -> None:
     """Two attention maps on a block read twice, and the bits each symbol costs.
 
@@ -160,3 +109,20 @@ def _bits_by_place(ax: Axes, bits: Mapping[str, Array], length: int) -> None:
         ax.annotate(kind, end, (0, 8), textcoords="offset points", ha="right", color=line.get_color())
     ax.set(xlabel=f"place of the symbol (the second copy begins at {length // 2})", ylabel="bits", ylim=(0, None))
     ax.set_xticks(range(0, length, 2))
+
+
+def in_short(bits: Mapping[str, Sequence[float]], second_copy: Mapping[str, Sequence[float]]) -> None:
+    """Points, one a seed: what each model needs for a text, and for the second copy of a block.
+
+    Args:
+        bits: model -> (seed,), bits per character.  second_copy: model -> (seed,), bits for a symbol.
+    """
+    heights = [len(bits), len(second_copy)]
+    _, axes = plt.subplots(2, 1, figsize=(WIDTH, 4.6), height_ratios=heights)
+    for ax, shown, xlabel in zip(axes, (bits, second_copy), ("bits per character", "bits for a symbol"), strict=True):
+        for row, (name, values) in enumerate(shown.items()):
+            ax.plot(values, [row] * len(values), "o", ms=8, alpha=0.7, color=COUNTED.get(name, "C0"))
+        ax.set_yticks(range(len(shown)), labels=list(shown))
+        ax.set(xlabel=xlabel, ylim=(len(shown) - 0.5, -0.5))
+    axes[1].set_xlim(0, None)
+    plt.show()
