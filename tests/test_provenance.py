@@ -143,7 +143,7 @@ NAMES = {
     *("block_ablation", "block_rates", "carrying_heads", "continuation", "fine_tuning", "gap_filling"),
     *("head_counts", "head_timing", "induction", "induction_circuit", "learned_scores", "length_generalization"),
     *("long_range", "long_range_patience", "long_range_rates", "position_readout", "text_lengths", "text_to_text"),
-    *("tied_projections", "two_sided", "untrained_twins"),
+    *("tied_projections", "tied_swaps", "two_sided", "untrained_twins"),
 }
 DEEP = [
     # every model attends, by mha.attention, which imports this
