@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import importlib.metadata
+import io
+import random
 import re
 import subprocess
 import sys
@@ -12,6 +15,8 @@ import types
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from mha.measure.setting import setting
 from tools import colab_packages
@@ -166,6 +171,29 @@ def test_the_stored_form_drops_what_differs_between_runs():
     assert stored.outputs[2].traceback == ["ValueError", "Cell In[1], line 1", "ValueError: no"]
     assert "widgets" not in notebook.metadata
     assert "version" not in notebook.metadata.language_info
+
+
+def drawn(colours: int, opacity: int) -> tuple[str, Image.Image]:
+    """A picture of so many colours at random, and how a drawing library stores it: with alpha, under its name."""
+    shuffled = random.Random(0)
+    picture = Image.new("RGBA", (97, 89))
+    picture.putdata([(n % 256, n // 256, 7, opacity) for n in shuffled.choices(range(colours), k=97 * 89)])
+    file, named = io.BytesIO(), PngInfo()
+    named.add_text("Software", "a version")
+    picture.save(file, "PNG", pnginfo=named)
+    return base64.b64encode(file.getvalue()).decode(), picture
+
+
+@pytest.mark.parametrize(("colours", "opacity", "mode"), [(255, 255, "P"), (255, 128, "RGBA"), (1200, 255, "RGB")])
+def test_a_picture_is_stored_with_every_pixel_and_no_byte_to_spare(colours, opacity, mode):
+    png, picture = drawn(colours, opacity)
+    output = new_output("display_data", data={"image/png": png})
+    stored = stable(new_notebook(cells=[new_code_cell("f()", outputs=[output])])).cells[0].outputs[0].data["image/png"]
+    assert len(stored) < len(png)
+    with Image.open(io.BytesIO(base64.b64decode(stored))) as image:
+        assert image.mode == mode
+        assert "Software" not in image.info
+        assert image.convert("RGBA").tobytes() == picture.tobytes()
 
 
 def run_cell(source: str, monkeypatch: pytest.MonkeyPatch, *, in_colab: bool) -> list[list[str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import itertools
 import json
@@ -15,6 +14,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from tools.colab import TAG
+from tools.pictures import repacked
 
 ROOT = Path(__file__).resolve().parent.parent
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -91,18 +91,6 @@ def hashes(notebook: NotebookNode, root: Path = ROOT) -> dict[str, str]:
     return made_by
 
 
-def without_text_chunks(png: str) -> str:
-    """A base64 PNG without its text chunks, which name the version that drew it."""
-    data = base64.b64decode(png)
-    kept, at = [data[:8]], 8
-    while at < len(data):
-        end = at + 12 + int.from_bytes(data[at : at + 4], "big")  # length, type, content, checksum
-        if data[at + 4 : at + 8] != b"tEXt":
-            kept.append(data[at:end])
-        at = end
-    return base64.b64encode(b"".join(kept)).decode("ascii")
-
-
 def merged(outputs: list[NotebookNode]) -> list[NotebookNode]:
     """Outputs with neighbouring pieces of one stream joined: how they were cut depends on timing."""
     joined: list[NotebookNode] = []
@@ -116,7 +104,7 @@ def merged(outputs: list[NotebookNode]) -> list[NotebookNode]:
 
 def stable_output(output: NotebookNode) -> NotebookNode:
     if "image/png" in output.get("data", {}):
-        output.data["image/png"] = without_text_chunks(output.data["image/png"])
+        output.data["image/png"] = repacked(output.data["image/png"])
     if output.output_type == "error":  # frames outside the notebook hold this machine's paths
         plain = [re.sub(r"\x1b\[[0-9;]*m", "", entry) for entry in output.traceback]
         kept = [entry for entry, text in zip(output.traceback, plain, strict=True) if not text.startswith("File ")]
