@@ -226,3 +226,14 @@ def test_a_number_on_its_limit_is_on_the_upper_side(limits):
     feedback = check.mask_tokens(answer)
     assert feedback.diagnosis == "limits", feedback
     assert "below 0.15" in feedback.message
+
+
+def test_a_number_on_its_limit_is_there_in_single_precision_too():
+    def answer(token_ids, special, chance, kind, random_ids, mask_id):
+        chance, kind = (torch.tensor(x, dtype=torch.float32) for x in (chance, kind))
+        predicted = (chance < 0.15) & ~torch.tensor(special)
+        inputs = torch.where(predicted & (kind < 0.8), mask_id, torch.tensor(token_ids))
+        inputs = torch.where(predicted & (kind >= 0.8) & (kind < 0.9), torch.tensor(random_ids), inputs)
+        return inputs, predicted
+
+    assert check.mask_tokens(answer).ok
