@@ -42,7 +42,9 @@ def colour_plane(keys: Array, values: Array, names: Sequence[str], scales: Seque
     _, axes = plt.subplots(1, len(scales), figsize=(WIDTH, 2.7), sharey=True)
     for ax, scale in zip(axes, scales, strict=True):
         weights = reference.softmax(scale * queries @ keys.T)  # (y, x, j)
-        ax.imshow(weights @ values, origin="lower", extent=[-reach, reach, -reach, reach])
+        extent = [-reach, reach, -reach, reach]
+        # smoothing would add no detail, and a third to the picture's bytes
+        ax.imshow(weights @ values, origin="lower", extent=extent, interpolation="nearest")
         for name, key in zip(names, keys, strict=True):
             ax.annotate("", key, (0, 0), arrowprops={"arrowstyle": "-|>"})
             ax.text(
