@@ -20,7 +20,8 @@ import numpy as np
 from course.checks.answers import Trial
 from course.checks.detours import EACH_OF_TWO, detours, left_out
 from course.checks.edits import Mistake, Source, Span
-from course.checks.mutations import Change, Place, changes
+from course.checks.mutations import changes
+from course.checks.places import Change, Place
 from course.checks.signature import Axes
 
 __all__ = ["ADDED", "DETOUR", "LEFT_OUT", "Mutants"]
