@@ -15,10 +15,9 @@ import numpy as np
 
 from course.checks.edits import FILE
 from course.checks.signature import Axes
+from course.checks.told import Shape
 
 __all__ = ["Scene", "find"]
-
-Shape = tuple[int, ...]
 
 HERE = Path(__file__).resolve().parent
 LIBRARIES = tuple({str(Path(np.__file__).resolve().parents[1]), sysconfig.get_path("stdlib"), str(HERE)})
@@ -60,6 +59,12 @@ class Scene:
         """An operand with its shape."""
         shape, name = self.shape(node), ast.unparse(node)
         return f"`{name}`" if shape is None else f"`{name}` {self.axes.named(shape)}"
+
+    def called(self, size: int) -> str:
+        """What a length is called, in brackets, or ""."""
+        handed = (name for name, x in self.axes.inputs.items() if isinstance(x, int) and x == size)
+        name = self.axes.names.get(size) or next(handed, "")
+        return f" ({name})" if name else ""
 
     def nodes(self, kind: type[Any]) -> list[Any]:
         for code in (self.expression, self.line):
