@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from course.checks.answers import Arrays, NotRight, close
-from course.checks.relations import OTHER_SHAPE, RESIDUES, SAME_SHAPE, Property, Told
+from course.checks.relations import OTHER_SHAPE, RESIDUES, SAME_SHAPE, Property
 from course.checks.signature import Axes
+from course.checks.told import Told
 
 __all__ = ["WHOLE", "describe", "residue"]
 
