@@ -512,7 +512,7 @@ interval = Exercise(
         Mistake(
             "ninety-percent",
             _between(0.05, 0.95),
-            "the interval holds 90 % of the draws: 95 % leave out 2.5 % at each end.",
+            "the interval does not hold 95 % of the draws: leave out 2.5 % at each end.",
             also=(_between(0.1, 0.9), _between(0.25, 0.75), _between(0.005, 0.995), _between(0.01, 0.99)),
         ),
         Mistake(
