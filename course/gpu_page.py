@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import json
 import os
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +20,10 @@ from benchmarks.stored import RESULTS
 from course.columns import Cell
 from course.tables import Column, Table
 from mha.measure.timing import summary
+from mha.variants import triton_attention
 
 __all__ = ["Note", "backends_table", "clocks_table", "decoding_table", "kernels_table", "measured_cards"]
-__all__ += ["missing", "own_rates", "published_lines", "published_table", "regimes_table"]
+__all__ += ["kernel_loop", "missing", "own_rates", "published_lines", "published_table", "regimes_table"]
 
 os.environ.setdefault("KINETO_LOG_LEVEL", "9")  # or the profiler writes to stderr whenever it starts and stops
 Results = dict[str, Any]
@@ -54,6 +56,15 @@ def measured_cards(folder: Path = RESULTS) -> list[Results]:
 def missing(cards: Sequence[Results]) -> Note | None:
     """The note that no card has been measured, where that is so."""
     return None if cards else NONE
+
+
+def kernel_loop() -> str:
+    """What our first Triton kernel does with a tile of scores: its lines from the products to the new largest score."""
+    source = Path(triton_attention.__file__).with_name("triton_forward.py").read_text(encoding="utf-8")
+    lines = [line.split("  #")[0] for line in source.splitlines()]
+    first = next(n for n, line in enumerate(lines) if "scores = tl.dot" in line)
+    last = next(n for n, line in enumerate(lines) if "largest = new_largest" in line)
+    return textwrap.dedent("\n".join(lines[first : last + 1]))
 
 
 def device(results: Results) -> str:

@@ -100,3 +100,11 @@ def test_a_measured_card_is_drawn_over_what_was_published(cards, monkeypatch):
     assert {"FlashAttention-3", "here: flash", "here: matrix product"} <= drawn
     plt.close("all")
     assert gpu_page.own_rates([]) == ({}, None)
+
+
+def test_the_kernel_that_is_shown_begins_with_the_scores_and_ends_with_the_largest():
+    lines = gpu_page.kernel_loop().splitlines()
+    assert lines[0].startswith("scores = tl.dot(q, tl.trans(k)")
+    assert lines[-1] == "largest = new_largest"
+    assert "    seen = seen & (columns" in gpu_page.kernel_loop()
+    assert not any("#" in line for line in lines)
