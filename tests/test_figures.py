@@ -184,6 +184,7 @@ DRAWN: dict[str, tuple[Any, ...]] = {
         {"each next token": CURVES, "15 % hidden": CURVES + 1, "40 % hidden": CURVES + 2},
         {"frequency": 4.9, "trigrams": 2.9},
     ),
+    "bert.what_is_asked": (bert.what_is_asked, ["she", "sat", "on", "the", "bank", "of", "the", "river"], [4]),
     "bert.accuracy_by_labels": (
         bert.accuracy_by_labels,
         [8, 32, 55.8],
@@ -461,6 +462,22 @@ def test_panels_that_are_compared_share_their_scale():
     assert left.images[0].get_clim() == right.images[0].get_clim() == (0, 1)
     above, below = drawn("bert.influence").axes[:2]
     assert above.images[0].get_clim() == below.images[0].get_clim() == (0, 0.6)
+
+
+def test_every_seed_is_drawn_behind_the_median():
+    lines = drawn("bert.gap_curves").axes[0].lines
+    assert len(lines) == 3 * (1 + 5) + 2  # three kinds of five seeds, two baselines
+    np.testing.assert_allclose(lines[0].get_ydata(), np.median(CURVES, axis=0))
+    for line, seed in zip(lines[1:6], CURVES, strict=True):
+        np.testing.assert_array_equal(line.get_ydata(), seed)
+        assert line.get_zorder() < lines[0].get_zorder()
+        assert line.get_color() == lines[0].get_color()
+
+
+def test_what_is_asked_may_look_at_both_sides_or_at_the_left():
+    both, left = drawn("bert.what_is_asked").axes
+    assert {tuple(line.get_xdata()) for line in both.lines} == {(other, 4) for other in range(8)}
+    assert {tuple(line.get_xdata()) for line in left.lines} == {(j, i) for i in range(7) for j in range(i + 1)}
 
 
 def test_score_maps_share_one_scale_and_say_their_own():
