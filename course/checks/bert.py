@@ -1,4 +1,4 @@
-"""Checks for the chapter on BERT: which tokens are hidden, the loss on them, the mean over real tokens."""
+"""Checks for the chapter on BERT: pieces of words, hidden tokens, the loss on them, the mean over real ones."""
 
 from __future__ import annotations
 
@@ -13,9 +13,40 @@ from course.checks.inputs import LARGE_RTOL, numbers
 from course.checks.losses import CROSS_ENTROPY
 from course.checks.numeric import Numbers
 
-__all__ = ["EXERCISES", "mask_tokens", "masked_loss", "mean_pooling", "predicted_counts"]
+__all__ = ["EXERCISES", "mask_tokens", "masked_loss", "mean_pooling", "pieces_by_hand", "predicted_counts"]
 
 Array = NDArray[Any]
+
+# ---- pieces of words
+
+# un ##bank ##ed; and in bank x 4, banks x 2, ban x 3 stand b, ##a and ##n nine times, ##k six times, ##s twice
+pieces_by_hand = Numbers(
+    "pieces_by_hand",
+    right={"pieces": 3, "letters": 4, "met": 2, "score": 2 / (6 * 2)},
+    mistakes={
+        "pieces": {
+            2: "un is a piece, and no piece is all of the rest.",
+            4: "a piece is cut further than it must be: take the longest that fits, each time.",
+            8: "those are its letters: take the longest piece that fits, each time.",
+        },
+        "letters": {
+            3: "##ban fits, and ##bank is longer: the longest piece is taken, whatever then remains.",
+            6: "the sign ## is no letter.",
+        },
+        "met": {
+            9: "that is the pair met most often, as byte-pair encoding takes it: divide by the counts of its parts.",
+            6: "that is ##n ##k: ##n is met nine times, so its score is 6 / (9 · 6).",
+            1: "count a word as often as the text holds it, not once.",
+        },
+        "score": {
+            1 / 9: "that is what the three other pairs score.",
+            2 / (6 + 2): "the counts of the two parts are multiplied, not added.",
+            1 / 2: "count a word as often as the text holds it, not once.",
+            2 / 6: "divide by the counts of both parts: ##s is met twice.",
+            2: "that is how often the pair is met: divide by the counts of its parts.",
+        },
+    },
+)
 
 # ---- which tokens are hidden
 
