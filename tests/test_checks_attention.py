@@ -383,7 +383,7 @@ WRONG = [
         "of each row is 1, so",
     ),
     (check.attention, lambda q, k, v: attend(q, k, v)[:1] * 2, "out-twice", "you return out twice"),
-    (check.attention, lambda q, k, v: attend(q, k, v)[1:] * 2, "weights-twice", "you return the weights twice"),
+    (check.attention, lambda q, k, v: attend(q, k, v)[1:] * 2, "weights-twice", "you return weights twice"),
     (check.attention, lambda q, k, v: (v[:3], attend(q, k, v)[1].T), "different", "off at [1, 1]: got -2.312,"),
     (check.attention, lambda q, k, v: v @ attend(q, k, v)[1], "values-times-weights", "has the two in the wrong"),
     (

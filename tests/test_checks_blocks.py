@@ -77,6 +77,26 @@ def back_products(w_up, w_down, top):
     return [top @ x for x in with_path], [top @ x for x in without]
 
 
+def block_by_cases(x, attn, ffn, norm_1, norm_2, norm_first):
+    if norm_first:
+        x = x + attn(norm_1(x))
+        return x + ffn(norm_2(x))
+    x = norm_1(x + attn(x))
+    return norm_2(x + ffn(x))
+
+
+def block_in_a_loop(x, attn, ffn, norm_1, norm_2, norm_first):
+    for sublayer, norm in ((attn, norm_1), (ffn, norm_2)):
+        x = x + sublayer(norm(x)) if norm_first else norm(x + sublayer(x))
+    return x
+
+
+def block_in_torch(x, *parts):
+    *parts, norm_first = parts
+    inside = [lambda y, part=part: torch.from_numpy(part(y.numpy())) for part in parts]
+    return block_by_cases(torch.from_numpy(x), *inside, norm_first)
+
+
 @pytest.mark.parametrize(
     ("judge", "answer"),
     [
@@ -86,6 +106,9 @@ def back_products(w_up, w_down, top):
         (check.norm_gradient, lambda x, *rest: gradient_torch(x, *rest).float()),
         (check.feed_forward, net_torch),
         (check.feed_forward, net_neurons),
+        (check.block, block_by_cases),
+        (check.block, block_in_a_loop),
+        (check.block, block_in_torch),
         (check.way_back, back_torch),
         (check.way_back, back_products),
     ],
@@ -124,6 +147,58 @@ def back(w_up, w_down, top, step=lambda g, up, down: g @ down.T @ up.T, around=l
     return added, plain
 
 
+def overwritten(x, attn, ffn, norm_1, norm_2, norm_first):
+    if not norm_first:
+        return block_by_cases(x, attn, ffn, norm_1, norm_2, False)
+    x = norm_1(x)
+    x = x + attn(x)
+    x = norm_2(x)
+    return x + ffn(x)
+
+
+def added_to_x(x, attn, ffn, norm_1, norm_2, norm_first):
+    first = x + attn(norm_1(x)) if norm_first else norm_1(x + attn(x))
+    return x + ffn(norm_2(first)) if norm_first else norm_2(x + ffn(first))
+
+
+def post_norm_of_sublayers(x, attn, ffn, norm_1, norm_2, norm_first):
+    x = x + (attn(norm_1(x)) if norm_first else norm_1(attn(x)))
+    return x + (ffn(norm_2(x)) if norm_first else norm_2(ffn(x)))
+
+
+def side_by_side(x, attn, ffn, norm_1, norm_2, norm_first):
+    if norm_first:
+        return x + attn(norm_1(x)) + ffn(norm_2(x))
+    return block_by_cases(x, attn, ffn, norm_1, norm_2, False)
+
+
+def one_order(x, attn, ffn, norm_1, norm_2, norm_first):
+    if norm_first:
+        return block_by_cases(x, attn, ffn, norm_1, norm_2, True)
+
+
+def in_place(x, attn, ffn, norm_1, norm_2, norm_first):
+    x += attn(norm_1(x) if norm_first else x)
+    x = x if norm_first else norm_1(x)
+    return x + ffn(norm_2(x)) if norm_first else norm_2(x + ffn(x))
+
+
+BLOCKS_WRONG = [
+    (lambda x, a, f, m, n, first: f(n(a(m(x)))) if first else n(f(m(a(x)))), "no-residuals", "no residual connection"),
+    (overwritten, "residual-after-the-norm", "add to x itself"),
+    (lambda *a: block_by_cases(*a[:-1], not a[-1]), "orders-exchanged", "norm_first=True is pre-norm"),
+    (lambda *a: block_by_cases(*a[:-1], False), "always-post", "whatever norm_first says"),
+    (lambda *a: block_by_cases(*a[:-1], True), "always-pre", "whatever norm_first says"),
+    (post_norm_of_sublayers, "post-norm-of-the-sublayer", "of the sum"),
+    (lambda x, a, f, m, n, first: block_by_cases(x, a, f, m, m, first), "one-norm-for-both", "norm_2"),
+    (lambda x, a, f, m, n, first: block_by_cases(x, f, a, n, m, first), "net-first", "the attention does"),
+    (lambda *a: a[4](block_by_cases(*a)) if a[5] else block_by_cases(*a), "norm-at-the-end", "after the whole stack"),
+    (added_to_x, "adds-the-block-input", "the first half"),
+    (side_by_side, "parallel", "side by side"),
+    (one_order, "returned-none", "is `return` missing?"),
+    (in_place, "changes-its-argument", "x = x.copy()"),
+]
+
 WRONG = [
     (check.norm_gradient, frozen, "both-constant", "move with x"),
     (check.norm_gradient, lambda *a: detached(*a, variance=True), "variance-constant", "the variance moves with x"),
@@ -149,7 +224,8 @@ WRONG = [
     (check.way_back, lambda *a: back(*a, step=lambda g, up, down: g @ up.T @ down.T), "order-of-maps", "w_down does"),
     (check.way_back, lambda *a: [x[::-1] for x in back(*a)], "top-first", "begin at the top"),
     (check.way_back, lambda *a: [x[:-1] for x in back(*a)], "top-missing", "one more row"),
-    (check.way_back, lambda *a: back(*a)[::-1], "exchanged", "changed places"),
+    (check.way_back, lambda *a: back(*a)[::-1], "order-swapped", "return (added, plain)"),
+    *((check.block, *wrong) for wrong in BLOCKS_WRONG),
 ]
 
 
@@ -159,6 +235,17 @@ def test_wrong_answers_are_told_why(judge, answer, diagnosis, phrase):
     assert not feedback.ok
     assert feedback.diagnosis == diagnosis, feedback
     assert phrase in feedback.message
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_the_right_block_is_the_book_s_block(norm_first):
+    """With its parts, in double precision."""
+    torch.manual_seed(0)
+    block = EncoderBlock(12, n_heads=3, d_ff=20, norm_first=norm_first).double()
+    parts = (block.attn, block.ffn, block.attn_norm, block.ffn_norm)
+    x = torch.randn(2, 5, 12, dtype=torch.float64)
+    with torch.no_grad():
+        torch.testing.assert_close(check.block.right(x, *parts, norm_first), block(x))
 
 
 def test_parameters_are_those_of_a_block():

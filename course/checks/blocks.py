@@ -1,7 +1,8 @@
-"""Checks for the chapter on the encoder block: the feed-forward net, the way back through norms and sums, counts."""
+"""Checks for the chapter on the encoder block: the net, the block in both orders, ways back, counts."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ from scipy.special import erf
 from course.checks.diagnosis import Exercise, Mistake, Trial, listed
 from course.checks.inputs import numbers
 from course.checks.numeric import Numbers
+from course.checks.shared import returned
 
-__all__ = ["EXERCISES", "feed_forward", "norm_gradient", "parameters", "way_back"]
+__all__ = ["EXERCISES", "block", "feed_forward", "norm_gradient", "parameters", "way_back"]
 
 Array = NDArray[Any]
 
@@ -529,6 +531,244 @@ norm_gradient = Exercise(
     ),
 )
 
+# ---- the block in both its orders
+
+
+class Part:
+    """A sublayer or a norm of a block, to be called: what a learner is handed, and sees named."""
+
+    def __init__(self, name: str, does: Callable[[Array], Array]) -> None:
+        self._name, self._does = name, does
+
+    def __call__(self, x: Any) -> Array:
+        """(b, i, m) -> (b, i, m).
+
+        Raises:
+            ValueError: x has other axes.
+        """
+        array = np.asarray(x, dtype=np.float64)
+        if array.ndim != 3:
+            raise ValueError(f"{self._name} takes an array of shape (b, i, m), got {array.shape}")
+        return self._does(array)
+
+    def __repr__(self) -> str:
+        return "a function"
+
+
+def _attend(seed: int, d_model: int) -> Part:
+    """One head whose queries and keys are the tokens themselves."""
+    values = numbers(seed, d_model, d_model) / 2
+    return Part("attn", lambda x: softmax(x @ x.swapaxes(1, 2) / np.sqrt(d_model)) @ x @ values)
+
+
+def _net(seed: int, d_model: int) -> Part:
+    up, down = numbers(seed, d_model, 2 * d_model) / 2, numbers(seed + 1, 2 * d_model, d_model) / 2
+    return Part("ffn", lambda x: np.maximum(x @ up, 0.0) @ down)
+
+
+def _norm(name: str, seed: int, d_model: int) -> Part:
+    gain = 1 + numbers(seed, d_model) / 4
+    return Part(name, lambda x: gain * normed(x))
+
+
+def _block(x: Array, attn: Part, ffn: Part, norm_1: Part, norm_2: Part, norm_first: bool) -> Array:
+    """Attention and a feed-forward net, each with a residual connection and a norm, in pre-norm or post-norm order."""
+    read = norm_1(x) if norm_first else x
+    added = x + attn(read)
+    stream = added if norm_first else norm_1(added)
+    read_2 = norm_2(stream) if norm_first else stream
+    added_2 = stream + ffn(read_2)
+    out = added_2 if norm_first else norm_2(added_2)
+    return out
+
+
+def _block_of(seed: int, batch: int, length: int, d_model: int, norm_first: bool) -> dict[str, Any]:
+    return {
+        "x": numbers(seed, batch, length, d_model),
+        "attn": _attend(seed + 1, d_model),
+        "ffn": _net(seed + 2, d_model),
+        "norm_1": _norm("norm_1", seed + 4, d_model),
+        "norm_2": _norm("norm_2", seed + 5, d_model),
+        "norm_first": norm_first,
+    }
+
+
+_READ, _READ_2 = "norm_1(x) if norm_first else x", "norm_2(stream) if norm_first else stream"
+_JOIN, _JOIN_2 = "added if norm_first else norm_1(added)", "added_2 if norm_first else norm_2(added_2)"
+_POST = f"{_READ} -> x", f"{_JOIN} -> norm_1(added)", f"{_READ_2} -> stream", f"{_JOIN_2} -> norm_2(added_2)"
+_PRE = f"{_READ} -> norm_1(x)", f"{_JOIN} -> added", f"{_READ_2} -> norm_2(stream)", f"{_JOIN_2} -> added_2"
+_BARE = f"{_READ} -> x", f"{_JOIN} -> added", f"{_READ_2} -> stream", f"{_JOIN_2} -> added_2"
+block = Exercise(
+    _block,
+    "x (b, i, m), attn, ffn, norm_1, norm_2, norm_first -> out (b, i, m)",
+    trials=(
+        Trial("post-norm", _block_of(83, 2, 5, 7, False)),
+        Trial("pre-norm", _block_of(83, 2, 5, 7, True)),
+        Trial("post-norm with other sizes", _block_of(91, 5, 3, 11, False)),
+        Trial("pre-norm with other sizes", _block_of(91, 5, 3, 11, True)),
+    ),
+    mistakes=(
+        Mistake(
+            "no-residuals",
+            ("x + attn(read) -> attn(read)", "stream + ffn(read_2) -> ffn(read_2)"),
+            "there is no residual connection: add to each sublayer's output what came in.",
+        ),
+        Mistake(
+            "no-residual-around-attention",
+            "x + attn(read) -> attn(read)",
+            "the attention has no residual connection: x + attn(…).",
+        ),
+        Mistake(
+            "no-residual-around-net",
+            "stream + ffn(read_2) -> ffn(read_2)",
+            "the feed-forward net has no residual connection: add to its output what came out of the first half.",
+        ),
+        Mistake(
+            "residual-after-the-norm",
+            ("x + attn(read) -> read + attn(read)", "stream + ffn(read_2) -> read_2 + ffn(read_2)"),
+            "in pre-norm the residual is taken after the norm, as by x = norm_1(x): add to x itself; only the sublayer "
+            "reads the norm.",
+            also=("x + attn(read) -> read + attn(read)", "stream + ffn(read_2) -> read_2 + ffn(read_2)"),
+        ),
+        Mistake(
+            "orders-exchanged",
+            "norm_first -> not norm_first",
+            "the two orders have changed places: norm_first=True is pre-norm, the norm before each sublayer.",
+        ),
+        Mistake("always-post", _POST, "it is post-norm whatever norm_first says: write the pre-norm order too."),
+        Mistake("always-pre", _PRE, "it is pre-norm whatever norm_first says: write the post-norm order too."),
+        Mistake("no-norms", _BARE, "the norms take no part: they stand before each sublayer, or after each sum."),
+        Mistake(
+            "norm-of-the-sublayer",
+            (
+                f"{_READ} -> x",
+                "x + attn(read) -> x + norm_1(attn(read))",
+                f"{_JOIN} -> added",
+                f"{_READ_2} -> stream",
+                "stream + ffn(read_2) -> stream + norm_2(ffn(read_2))",
+                f"{_JOIN_2} -> added_2",
+            ),
+            "the norm is taken of the sublayer's output: post-norm takes it of the sum, pre-norm of what goes in.",
+        ),
+        Mistake(
+            "post-norm-of-the-sublayer",
+            (
+                "x + attn(read) -> x + (attn(read) if norm_first else norm_1(attn(read)))",
+                f"{_JOIN} -> added",
+                "stream + ffn(read_2) -> stream + (ffn(read_2) if norm_first else norm_2(ffn(read_2)))",
+                f"{_JOIN_2} -> added_2",
+            ),
+            "in post-norm the norm is taken of the sublayer's output, before the sum: take it of the sum.",
+        ),
+        Mistake(
+            "pre-norm-of-the-sublayer",
+            (
+                f"{_READ} -> x",
+                "x + attn(read) -> x + (norm_1(attn(read)) if norm_first else attn(read))",
+                f"{_READ_2} -> stream",
+                "stream + ffn(read_2) -> stream + (norm_2(ffn(read_2)) if norm_first else ffn(read_2))",
+            ),
+            "in pre-norm the norm is taken of what the sublayer gives: take it of what the sublayer reads.",
+        ),
+        Mistake(
+            "norms-on-both-sides",
+            (_PRE[0], _POST[1], _PRE[2], _POST[3]),
+            "each norm is taken twice, before the sublayer and after the sum: once, where norm_first says.",
+        ),
+        Mistake(
+            "norms-exchanged",
+            ("norm_1 -> norm_2", "norm_2 -> norm_1"),
+            "the norms have changed places: norm_1 goes with the attention, norm_2 with the feed-forward net.",
+        ),
+        Mistake(
+            "one-norm-for-both",
+            "norm_2 -> norm_1",
+            "norm_1 serves both halves: the feed-forward net has a norm of its own, norm_2.",
+            also=("norm_1 -> norm_2",),
+        ),
+        Mistake(
+            "first-norm-missing",
+            (f"{_READ} -> x", f"{_JOIN} -> added"),
+            "norm_1 is missing: it stands before the attention, or after its sum.",
+        ),
+        Mistake(
+            "second-norm-missing",
+            (f"{_READ_2} -> stream", f"{_JOIN_2} -> added_2"),
+            "norm_2 is missing: it stands before the feed-forward net, or after its sum.",
+        ),
+        Mistake(
+            "norm-at-the-end",
+            f"{_JOIN_2} -> norm_2(added_2)",
+            "pre-norm ends in a norm: that last norm stands once after the whole stack, no block ends in one.",
+        ),
+        Mistake(
+            "post-norm-of-the-end-alone",
+            f"{_JOIN} -> added",
+            "post-norm lacks the norm after the first sum: it follows each sum.",
+        ),
+        Mistake(
+            "pre-norm-of-the-attention-alone",
+            f"{_READ_2} -> stream",
+            "in pre-norm the feed-forward net reads the stream itself: it reads norm_2 of it.",
+        ),
+        Mistake(
+            "pre-norm-of-the-net-alone",
+            f"{_READ} -> x",
+            "in pre-norm the attention reads x itself: it reads norm_1 of it.",
+        ),
+        Mistake(
+            "net-first",
+            ("attn(read) -> ffn(read)", "ffn(read_2) -> attn(read_2)"),
+            "the feed-forward net comes first: the attention does, with norm_1.",
+            also=(("attn(read) -> ffn(read)", "ffn(read_2) -> attn(read_2)", "norm_1 -> norm_2", "norm_2 -> norm_1"),),
+        ),
+        Mistake(
+            "parallel",
+            "norm_2(stream) if norm_first -> norm_2(x) if norm_first",
+            "the net reads the block's input, so the halves work side by side: it reads what the first half gave.",
+            also=(f"{_READ_2} -> norm_2(x) if norm_first else x", f"{_READ_2} -> norm_2(stream) if norm_first else x"),
+        ),
+        Mistake(
+            "adds-the-block-input",
+            "stream + ffn(read_2) -> x + ffn(read_2)",
+            "the second residual connection adds the block's input: it adds what came out of the first half.",
+        ),
+        Mistake(
+            "attention-lost",
+            ("stream + ffn(read_2) -> x + ffn(read_2)", f"{_READ_2} -> norm_2(x) if norm_first else x"),
+            "the attention has no effect: the second half begins with x instead of what the first half gave.",
+        ),
+        Mistake("net-missing", f"{_JOIN_2} -> stream", "the second half is missing: the feed-forward net with norm_2."),
+        Mistake(
+            "attention-twice",
+            "ffn(read_2) -> attn(read_2)",
+            "the attention stands in both halves: the second half has the feed-forward net.",
+            also=("attn(read) -> ffn(read)",),
+        ),
+        Mistake(
+            "sublayers-in-a-row",
+            (f"{_JOIN} -> attn(read)", "stream + ffn(read_2) -> x + ffn(read_2)"),
+            "one residual connection goes around both sublayers: each has its own.",
+            also=((f"{_JOIN} -> attn(read)", f"{_READ_2} -> stream", "stream + ffn(read_2) -> x + ffn(read_2)"),),
+        ),
+        Mistake(
+            "multiplied",
+            ("x + attn(read) -> x * attn(read)", "stream + ffn(read_2) -> stream * ffn(read_2)"),
+            "a sublayer's output multiplies the stream: add it.",
+        ),
+        Mistake(
+            "subtracted",
+            ("x + attn(read) -> x - attn(read)", "stream + ffn(read_2) -> stream - ffn(read_2)"),
+            "a sublayer's output is subtracted: add it.",
+        ),
+        Mistake(
+            "last-sublayer-alone",
+            "return out -> return ffn(read_2)",
+            "this is what the feed-forward net adds: return the stream with it.",
+        ),
+    ),
+)
+
 # ---- the way back through sums
 
 
@@ -560,6 +800,7 @@ way_back = Exercise(
         Trial("five sublayers", _sublayers(75, 5, 2, 11)),
         Trial("two sublayers", _sublayers(79, 2, 5, 3)),
     ),
+    shared=returned("added", "plain"),
     mistakes=(
         Mistake(
             "no-path-around",
@@ -657,16 +898,6 @@ way_back = Exercise(
             "these are the lengths of the gradients: return the gradients themselves.",
         ),
         Mistake(
-            "exchanged",
-            "return added, plain -> return plain, added",
-            "the two have changed places: with residual connections first, then without.",
-        ),
-        Mistake(
-            "added-alone",
-            "return added, plain -> return added",
-            "you return the one alone: return both, with residual connections and without.",
-        ),
-        Mistake(
             "row-0-never-written",
             "return added, plain -> added[0] = plain[0] = 0.0; return added, plain",
             "row 0 is 0 in both: does the loop stop one sublayer early? range(n - 1, -1, -1) reaches 0.",
@@ -751,4 +982,4 @@ parameters = Numbers(
     },
 )
 
-EXERCISES = listed(feed_forward, norm_gradient, way_back)
+EXERCISES = listed(feed_forward, norm_gradient, block, way_back)

@@ -10,6 +10,7 @@ An exercise takes part by using these lines to the letter, each where it needs i
     return out, weights
 
 Causal masks are `allowed = np.tri(n_queries, n_keys, n_keys - n_queries, dtype=bool)` with any numbers in the brackets.
+`returned("out", "weights")` makes what goes wrong in the last line, for whatever results an exercise returns.
 What an edit does not find it leaves alone. Old texts are as short as can be, so that two mistakes in one line can be
 tried together. What comes out right in an exercise is a matter of style there (no guard against 0/0 where no row is
 empty), and is tried together with the mistakes without being mentioned.
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -26,7 +28,7 @@ from numpy.typing import NDArray
 
 from course.checks.edits import Mistake
 
-__all__ = ["ATTENTION", "CAUSAL", "MASK", "OUTPUTS", "SCALE", "SOFTMAX", "UNMASKED", "largest", "total"]
+__all__ = ["ATTENTION", "CAUSAL", "MASK", "OUTPUTS", "SCALE", "SOFTMAX", "UNMASKED", "largest", "returned", "total"]
 
 Array = NDArray[Any]
 Function = Callable[..., Array]
@@ -56,6 +58,27 @@ def largest(scores: Array, axis: int | None = -1) -> Array:
 def total(exponentials: Array, axis: int | None = -1) -> Array:
     """Along an axis, which is kept; 1 where all exponentials are 0."""
     return exponentials.sum(axis=axis, keepdims=True)
+
+
+def returned(*names: str) -> tuple[Mistake, ...]:
+    """Results in another order, one of them alone, or one in every place, where the last line is `return a, b`."""
+    line, asked = f"return {', '.join(names)}", f"return ({', '.join(names)})"
+    orders = [order for order in permutations(names) if order != names]
+    swapped = [
+        Mistake(
+            f"order-swapped-{n}" if n else "order-swapped",
+            f"{line} -> return {', '.join(order)}",
+            f"you return ({', '.join(order)}): {asked}.",
+        )
+        for n, order in enumerate(orders)
+    ]
+    alone = [Mistake(f"{x}-alone", f"{line} -> return {x}", f"you return {x} alone: {asked}.") for x in names]
+    many = "twice" if len(names) == 2 else "in every place"
+    repeated = [
+        Mistake(f"{x}-twice", f"{line} -> return {', '.join([x] * len(names))}", f"you return {x} {many}: {asked}.")
+        for x in names
+    ]
+    return (*swapped, *alone, *repeated)
 
 
 _ROOT = "np.sqrt(q.shape[-1])"
@@ -504,21 +527,7 @@ CAUSAL = (
 )
 
 OUTPUTS = (
-    Mistake(
-        "order-swapped",
-        "return out, weights -> return weights, out",
-        "you return (weights, out): return (out, weights).",
-    ),
-    Mistake(
-        "weights-twice",
-        "return out, weights -> return weights, weights",
-        "you return the weights twice: return (out, weights), where out is weights @ v.",
-    ),
-    Mistake("out-twice", "return out, weights -> return out, out", "you return out twice: return (out, weights)."),
-    Mistake("out-alone", "return out, weights -> return out", "you return out alone: return (out, weights)."),
-    Mistake(
-        "weights-alone", "return out, weights -> return weights", "you return the weights alone: return (out, weights)."
-    ),
+    *returned("out", "weights"),
     Mistake(
         "scores-returned",
         "return out, weights -> return out, scores",

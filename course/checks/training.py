@@ -1,4 +1,4 @@
-"""Checks for the chapter on training: a loss in nats and bits, its gradient, clipping, a schedule, numbers by hand."""
+"""Checks for the chapter on training: a loss in nats and bits, its gradient, a step of AdamW, clipping, numbers."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from course.checks.diagnosis import Exercise, Mistake, Trial, listed
 from course.checks.inputs import numbers
 from course.checks.losses import CROSS_ENTROPY
 from course.checks.numeric import Numbers
+from course.checks.shared import returned
 
-__all__ = ["EXERCISES", "by_hand", "clip", "cross_entropy", "gradient", "schedule"]
+__all__ = ["EXERCISES", "adamw_step", "by_hand", "clip", "cross_entropy", "gradient"]
 
 Array = NDArray[Any]
 
@@ -54,7 +55,7 @@ cross_entropy = Exercise(
         Trial("three examples of eleven classes", _examples(321, 3, 11)),
         Trial("large logits", _far(_examples(331, 5, 3)), single_rtol=1e-3),
     ),
-    shared=CROSS_ENTROPY,
+    shared=(*CROSS_ENTROPY, *returned("losses", "bits")),
     mistakes=(
         Mistake(
             "bits-in-nats",
@@ -93,9 +94,6 @@ cross_entropy = Exercise(
             f"{_BOTH} -> return losses.mean(), bits",
             "losses is one number: return the loss of each example, (b,).",
         ),
-        Mistake("exchanged", f"{_BOTH} -> return bits, losses", "the two have changed places: losses, then bits."),
-        Mistake("losses-alone", f"{_BOTH} -> return losses", "you return the losses alone: their mean in bits too."),
-        Mistake("bits-alone", f"{_BOTH} -> return bits", "you return the mean in bits alone: the losses first."),
     ),
 )
 
@@ -134,6 +132,7 @@ gradient = Exercise(
         Trial("seven examples of five channels", _layer(341, 7, 5, 3)),
         Trial("three examples of two channels", _layer(351, 3, 2, 11)),
     ),
+    shared=returned("at_w", "at_b"),
     mistakes=(
         Mistake(
             "summed",
@@ -221,8 +220,233 @@ gradient = Exercise(
             f"{_AT_B} -> error.sum(axis=1) / len(x)",
             "at_b is summed over the classes, which gives zeros: sum over the examples, axis=0.",
         ),
-        Mistake("exchanged", f"{_AT_BOTH} -> return at_b, at_w", "the two have changed places: at w, then at b."),
-        Mistake("w-alone", f"{_AT_BOTH} -> return at_w", "you return the gradient at w alone: that at b too."),
+    ),
+)
+
+# ---- a step of AdamW
+
+
+def _adamw_step(
+    theta: Array, g: Array, m: Array, v: Array, n: int, lr: float, decay: float
+) -> tuple[Array, Array, Array]:
+    """Step n, counted from 1: the parameters after it, and both averages as they are kept for the next."""
+    new_m = 0.9 * m + 0.1 * g
+    new_v = 0.98 * v + 0.02 * g**2
+    m_hat = new_m / (1 - 0.9**n)
+    v_hat = new_v / (1 - 0.98**n)
+    kept = theta - lr * decay * theta
+    new_theta = kept - lr * m_hat / (np.sqrt(v_hat) + 1e-8)
+    return new_theta, new_m, new_v
+
+
+def _parameters(seed: int, size: int, n: int, scale: float = 1.0, steps_before: bool = True) -> dict[str, Any]:
+    """Large rates and decays, so that one lr more or less is seen; `scale` is that of the gradients."""
+    return {
+        "theta": numbers(seed, size),
+        "g": scale * numbers(seed + 1, size),
+        "m": steps_before * scale * numbers(seed + 2, size),
+        "v": steps_before * scale**2 * (numbers(seed + 3, size) ** 2 + 0.25),
+        "n": n,
+        "lr": 0.25,
+        "decay": 0.5,
+    }
+
+
+_NEW_M, _NEW_V = "0.9 * m + 0.1 * g", "0.98 * v + 0.02 * g**2"
+_M_HAT, _V_HAT = "new_m / (1 - 0.9**n)", "new_v / (1 - 0.98**n)"
+_DECAYED, _DIVISOR = "theta - lr * decay * theta", "(np.sqrt(v_hat) + 1e-8)"
+_STEP = f"kept - lr * m_hat / {_DIVISOR}"
+_STEPPED = "return new_theta, new_m, new_v"
+adamw_step = Exercise(
+    _adamw_step,
+    "theta (d), g (d), m (d), v (d), n, lr, decay -> new_theta (d), new_m (d), new_v (d)",
+    trials=(
+        Trial("a third step", _parameters(391, 7, 3)),
+        Trial("a first step with m and v at 0", _parameters(401, 5, 1, steps_before=False)),
+        Trial("gradients so small that 1e-8 counts", _parameters(411, 3, 2, scale=2.0**-26)),
+    ),
+    shared=returned("new_theta", "new_m", "new_v"),
+    mistakes=(
+        Mistake(
+            "not-corrected",
+            (f"{_M_HAT} -> new_m", f"{_V_HAT} -> new_v"),
+            "m and v are not corrected: both began at 0, so divide them by 1 - β**n before the step.",
+        ),
+        Mistake(
+            "m-not-corrected",
+            f"{_M_HAT} -> new_m",
+            "m is not corrected: it began at 0, so divide it by 1 - 0.9**n before the step.",
+        ),
+        Mistake(
+            "v-not-corrected",
+            f"{_V_HAT} -> new_v",
+            "v is not corrected: it began at 0, so divide it by 1 - 0.98**n before the step.",
+        ),
+        Mistake(
+            "corrected-kept",
+            f"{_STEPPED} -> return new_theta, m_hat, v_hat",
+            "the corrected averages are returned: the next step needs m and v as they were before the correction.",
+        ),
+        Mistake(
+            "old-returned",
+            f"{_STEPPED} -> return new_theta, m, v",
+            "the old m and v are returned: the next step needs the new ones.",
+        ),
+        Mistake(
+            "multiplied-by-the-correction",
+            (f"{_M_HAT} -> new_m * (1 - 0.9**n)", f"{_V_HAT} -> new_v * (1 - 0.98**n)"),
+            "m and v are multiplied by 1 - β**n, which makes them smaller still: divide.",
+        ),
+        Mistake(
+            "beta-times-n",
+            (f"{_M_HAT} -> new_m / (1 - 0.9 * n)", f"{_V_HAT} -> new_v / (1 - 0.98 * n)"),
+            "the correction has β times n: it is β to the power of n, 1 - β**n.",
+        ),
+        Mistake(
+            "corrected-without-n",
+            (f"{_M_HAT} -> new_m / (1 - 0.9)", f"{_V_HAT} -> new_v / (1 - 0.98)"),
+            "the correction is that of the first step at every step: at step n divide by 1 - β**n.",
+        ),
+        Mistake(
+            "counted-from-0",
+            (f"{_M_HAT} -> new_m / (1 - 0.9 ** (n + 1))", f"{_V_HAT} -> new_v / (1 - 0.98 ** (n + 1))"),
+            "the correction is that of the next step: n counts from 1 already, so divide by 1 - β**n.",
+        ),
+        Mistake(
+            "one-step-late",
+            (f"{_M_HAT} -> new_m / (1 - 0.9 ** (n - 1))", f"{_V_HAT} -> new_v / (1 - 0.98 ** (n - 1))"),
+            "the correction is that of the step before, at the first 0: n counts from 1, so divide by 1 - β**n.",
+        ),
+        Mistake(
+            "betas-exchanged",
+            (
+                f"{_NEW_M} -> 0.98 * m + 0.02 * g",
+                f"{_NEW_V} -> 0.9 * v + 0.1 * g**2",
+                "1 - 0.9**n -> 1 - 0.98**n",
+                "1 - 0.98**n -> 1 - 0.9**n",
+            ),
+            "the two β have changed places: 0.9 keeps the average of the gradient, 0.98 that of its square.",
+        ),
+        Mistake(
+            "another-beta",
+            (f"{_NEW_V} -> 0.999 * v + 0.001 * g**2", f"{_V_HAT} -> new_v / (1 - 0.999**n)"),
+            "β₂ is 0.999, the usual default: here it is 0.98.",
+        ),
+        Mistake(
+            "weights-exchanged",
+            (f"{_NEW_M} -> 0.1 * m + 0.9 * g", f"{_NEW_V} -> 0.02 * v + 0.98 * g**2"),
+            "β and 1 - β have changed places: the old average keeps the large share, β, the new gradient gets 1 - β.",
+        ),
+        Mistake(
+            "gradient-in-full",
+            (f"{_NEW_M} -> 0.9 * m + g", f"{_NEW_V} -> 0.98 * v + g**2"),
+            "the new gradient enters in full: multiply it, and its square, by 1 - β, and averages remain averages.",
+        ),
+        Mistake(
+            "m-in-full",
+            f"{_NEW_M} -> 0.9 * m + g",
+            "the gradient enters m in full, as in plain momentum: multiply it by 1 - 0.9.",
+        ),
+        Mistake(
+            "not-squared",
+            f"{_NEW_V} -> 0.98 * v + 0.02 * g",
+            "v averages the gradient: it averages its square, g**2.",
+            also=(f"{_NEW_V} -> 0.98 * v + 0.02 * np.abs(g)",),
+        ),
+        Mistake(
+            "square-of-m",
+            f"{_NEW_V} -> 0.98 * v + 0.02 * new_m**2",
+            "v averages the square of m: it averages the square of the gradient, g**2.",
+        ),
+        Mistake(
+            "all-squared",
+            f"{_NEW_V} -> (0.98 * v + 0.02 * g) ** 2",
+            "the average is squared: square the gradient first, then average.",
+        ),
+        Mistake(
+            "no-root",
+            f"{_DIVISOR} -> (v_hat + 1e-8)",
+            "the root is missing: divide by np.sqrt(v̂) + ε.",
+        ),
+        Mistake(
+            "eps-in-the-root",
+            f"{_DIVISOR} -> np.sqrt(v_hat + 1e-8)",
+            "ε stands below the root: it is added to the root, np.sqrt(v̂) + ε.",
+        ),
+        Mistake("no-eps", f"{_DIVISOR} -> np.sqrt(v_hat)", "ε is missing: divide by np.sqrt(v̂) + 1e-8."),
+        Mistake(
+            "root-of-the-ratio",
+            f"m_hat / {_DIVISOR} -> np.sqrt(m_hat / (v_hat + 1e-8))",
+            "the root is taken of the whole ratio: take it of v̂ alone.",
+        ),
+        Mistake(
+            "m-unused",
+            f"m_hat / {_DIVISOR} -> g / {_DIVISOR}",
+            "the gradient itself is divided, so m has no effect: step by m̂.",
+        ),
+        Mistake(
+            "v-unused",
+            f"m_hat / {_DIVISOR} -> m_hat",
+            "nothing is divided, so v has no effect: divide m̂ by np.sqrt(v̂) + ε.",
+        ),
+        Mistake(
+            "one-for-all",
+            f"{_DIVISOR} -> (np.sqrt(v_hat.sum()) + 1e-8)",
+            "one number divides all parameters: each is divided by its own np.sqrt(v̂) + ε.",
+            also=(f"{_DIVISOR} -> (np.sqrt(v_hat.mean()) + 1e-8)",),
+        ),
+        Mistake(
+            "old-averages",
+            ("new_m / (1 -> m / (1", "new_v / (1 -> v / (1"),
+            "the step is taken with the old m and v: put the new gradient into both first.",
+        ),
+        Mistake(
+            "decay-in-the-gradient",
+            (
+                f"{_NEW_M} -> 0.9 * m + 0.1 * (g + decay * theta)",
+                f"{_NEW_V} -> 0.98 * v + 0.02 * (g + decay * theta) ** 2",
+                f"{_DECAYED} -> theta",
+            ),
+            "the decay is added to the gradient, as in Adam: AdamW takes lr·decay·theta off beside the step.",
+        ),
+        Mistake(
+            "decay-without-rate",
+            f"{_DECAYED} -> theta - decay * theta",
+            "the decay is not multiplied by the learning rate: take off lr·decay·theta.",
+        ),
+        Mistake("no-decay", f"{_DECAYED} -> theta", "there is no weight decay: take lr·decay·theta off theta too."),
+        Mistake(
+            "decay-added",
+            f"{_DECAYED} -> theta + lr * decay * theta",
+            "the decay is added, so parameters grow: take lr·decay·theta off.",
+        ),
+        Mistake(
+            "decay-last",
+            (f"{_DECAYED} -> theta", f"{_STEP} -> (kept - lr * m_hat / {_DIVISOR}) * (1 - lr * decay)"),
+            "the decay comes after the step and shrinks it too: lr·decay times the old theta is taken off.",
+        ),
+        Mistake(
+            "decay-of-one",
+            f"{_DECAYED} -> theta - lr * decay",
+            "every parameter loses the same amount: the decay is lr·decay times the parameter itself.",
+        ),
+        Mistake("climbs", f"{_STEP} -> kept + lr * m_hat / {_DIVISOR}", "the step goes up the gradient: subtract it."),
+        Mistake(
+            "no-rate",
+            f"{_STEP} -> kept - m_hat / {_DIVISOR}",
+            "the step is not multiplied by the learning rate: lr·m̂ / (np.sqrt(v̂) + ε).",
+        ),
+        Mistake(
+            "step-alone",
+            (f"{_DECAYED} -> 0 * theta", f"{_STEP} -> kept + lr * m_hat / {_DIVISOR}"),
+            "this is the step: subtract it from theta and return the new parameters.",
+            also=((f"{_DECAYED} -> 0 * theta", f"{_STEP} -> kept - lr * m_hat / {_DIVISOR}"),),
+        ),
+        Mistake(
+            "plain-descent",
+            f"{_STEP} -> kept - lr * g",
+            "this is plain gradient descent: step by m̂ / (np.sqrt(v̂) + ε) instead of g.",
+        ),
     ),
 )
 
@@ -337,112 +561,6 @@ clip = Exercise(
     ),
 )
 
-# ---- the schedule of the learning rate
-
-
-def _schedule(steps: int, warmup: int) -> Array:
-    """The factor on the learning rate at each step: up in a line, then down half a cosine."""
-    step = np.arange(steps)
-    up = (step + 1) / warmup
-    down = 0.5 * (1 + np.cos(np.pi * (step - warmup) / (steps - warmup)))
-    return np.where(step < warmup, up, down)
-
-
-_UP = "(step + 1) / warmup"
-_DOWN = "0.5 * (1 + np.cos(np.pi * (step - warmup) / (steps - warmup)))"
-schedule = Exercise(
-    _schedule,
-    "steps, warmup -> factors (steps)",
-    trials=(
-        Trial("23 steps with 5 of warm-up", {"steps": 23, "warmup": 5}),
-        Trial("11 steps with 3 of warm-up", {"steps": 11, "warmup": 3}),
-    ),
-    mistakes=(
-        Mistake(
-            "first-step-zero",
-            f"{_UP} -> step / warmup",
-            "the first step has the rate 0 and does nothing: step s of the warm-up, counted from 0, gets (s + 1) / "
-            "warmup.",
-        ),
-        Mistake(
-            "warm-up-of-all-steps",
-            f"{_UP} -> (step + 1) / steps",
-            "the line rises over all steps: it reaches 1 after warmup of them.",
-        ),
-        Mistake(
-            "cosine-from-the-start",
-            f"{_DOWN} -> 0.5 * (1 + np.cos(np.pi * step / steps))",
-            "the cosine begins at step 0: it begins where the warm-up ends, over the steps - warmup that are left.",
-        ),
-        Mistake(
-            "cosine-not-shifted",
-            f"{_DOWN} -> 0.5 * (1 + np.cos(np.pi * step / (steps - warmup)))",
-            "the cosine counts from step 0: count the steps since the warm-up, step - warmup.",
-        ),
-        Mistake(
-            "cosine-too-slow",
-            f"{_DOWN} -> 0.5 * (1 + np.cos(np.pi * (step - warmup) / steps))",
-            "the cosine has not come down at the end: after the warm-up there are steps - warmup left.",
-        ),
-        Mistake(
-            "ends-at-zero",
-            f"{_DOWN} -> 0.5 * (1 + np.cos(np.pi * (step - warmup) / (steps - warmup - 1)))",
-            "the last step has the factor 0 and does nothing: divide by steps - warmup, which would reach 0 one step "
-            "later.",
-        ),
-        Mistake(
-            "one-step-early",
-            f"{_DOWN} -> 0.5 * (1 + np.cos(np.pi * (step - warmup + 1) / (steps - warmup)))",
-            "the cosine is one step ahead: the first step after the warm-up has the factor 1.",
-        ),
-        Mistake(
-            "quarter",
-            f"{_DOWN} -> np.cos(np.pi / 2 * (step - warmup) / (steps - warmup))",
-            "this is a quarter of a cosine: half of one, 0.5 * (1 + cos(π t)), flattens out at its end.",
-        ),
-        Mistake(
-            "whole-cosine",
-            f"{_DOWN} -> 0.5 * (1 + np.cos(2 * np.pi * (step - warmup) / (steps - warmup)))",
-            "this is a whole turn, down and up again: half a turn is π.",
-        ),
-        Mistake(
-            "negative",
-            f"{_DOWN} -> np.cos(np.pi * (step - warmup) / (steps - warmup))",
-            "the factor becomes negative, and a step would climb: 0.5 * (1 + cos(π t)) runs from 1 to 0.",
-        ),
-        Mistake(
-            "not-halved",
-            f"{_DOWN} -> 1 + np.cos(np.pi * (step - warmup) / (steps - warmup))",
-            "the cosine begins at 2: halve it.",
-        ),
-        Mistake(
-            "degrees",
-            f"{_DOWN} -> 0.5 * (1 + np.cos(180 * (step - warmup) / (steps - warmup)))",
-            "np.cos takes radians: half a turn is np.pi, not 180.",
-        ),
-        Mistake(
-            "line-down",
-            f"{_DOWN} -> 1 - (step - warmup) / (steps - warmup)",
-            "it comes down in a line: half a cosine is asked for.",
-        ),
-        Mistake(
-            "no-descent",
-            f"{_DOWN} -> np.ones(steps)",
-            "after the warm-up it stays at 1: it comes down along half a cosine.",
-        ),
-        Mistake(
-            "no-warm-up",
-            f"{_UP} -> np.ones(steps)",
-            "there is no warm-up: its steps rise in a line to 1.",
-        ),
-        Mistake(
-            "warm-up-one-longer",
-            "step < warmup -> step <= warmup",
-            "the warm-up takes one step too many: steps 0 … warmup - 1.",
-        ),
-    ),
-)
-
 # ---- numbers by hand
 
 _MEAN = (math.log(2) + math.log(8)) / 2
@@ -476,4 +594,4 @@ by_hand = Numbers(
     },
 )
 
-EXERCISES = listed(cross_entropy, gradient, clip, schedule)
+EXERCISES = listed(cross_entropy, gradient, adamw_step, clip)
