@@ -58,34 +58,9 @@ function follow() {
   part("status").replaceChildren(name, ` leads with weight ${number(weights[leader], 3)}.${gradient}`);
 }
 
-// What is shown is what is computed with: the query is rounded to two decimals.
-function move(query) {
-  state.query = query.map((entry) => Math.round(100 * Math.min(Math.max(entry, -data.reach), data.reach)) / 100);
+draggable(handle, plane, "query", data.reach, 0.5, () => state.query, (query) => {
+  state.query = within(query, data.reach, 100);
   follow();
-}
-
-function reach(event) {
-  const box = plane.getBoundingClientRect();
-  move([data.reach * (2 * (event.clientX - box.left) / box.width - 1), data.reach * (1 - 2 * (event.clientY - box.top) / box.height)]);
-}
-
-set(handle, {tabindex: 0, role: "slider", "aria-label": "query", "aria-valuemin": -data.reach, "aria-valuemax": data.reach});
-handle.addEventListener("pointerdown", (event) => {
-  handle.setPointerCapture(event.pointerId);
-  handle.focus({preventScroll: true});
-  event.preventDefault();
-});
-// A finger on the ring drags it and does not scroll: Chromium passes by touch-action inside an SVG.
-handle.addEventListener("touchstart", (event) => event.preventDefault(), {passive: false});
-handle.addEventListener("pointermove", (event) => {
-  if (handle.hasPointerCapture(event.pointerId)) reach(event);
-});
-plane.addEventListener("click", reach);
-handle.addEventListener("keydown", (event) => {
-  const step = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1]}[event.key];
-  if (!step) return;
-  event.preventDefault();
-  move(state.query.map((entry, c) => entry + (event.shiftKey ? 0.5 : 0.1) * step[c]));
 });
 
 function redraw() {

@@ -83,7 +83,7 @@ def attention_plane(
     first = element("div", _plane(points, labels, at, weights @ colours, reach) + numbers, class_="mt-beside")
     first += element("p", _status(labels, weights, d), class_="mt-status", role="status", data_part="status")
     title = "The colour plane" if d is None else "The colour plane, for d channels"
-    return build("attention_plane", title=title, hint=hint, first_state=first, data=data)
+    return build("attention_plane", title=title, hint=hint, first_state=first, data=data, uses=["drag"])
 
 
 def _check_shapes(points: Array, colours: Array, at: Array, labels: Sequence[str]) -> None:

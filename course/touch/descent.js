@@ -38,35 +38,10 @@ function follow() {
   });
 }
 
-function move(start) {
-  state.start = start.map((x) => Math.round(10 * Math.min(Math.max(x, -data.reach), data.reach)) / 10);
+draggable(handle, valley, "start", data.reach, 1, () => state.start, (start) => {
+  state.start = within(start, data.reach, 10);
   follow();
-}
-
-function reach(event) {
-  const box = valley.getBoundingClientRect();
-  move([data.reach * (2 * (event.clientX - box.left) / box.width - 1), data.reach * (1 - 2 * (event.clientY - box.top) / box.height)]);
-}
-
-set(handle, {tabindex: 0, role: "slider", "aria-label": "start", "aria-valuemin": -data.reach, "aria-valuemax": data.reach});
-handle.addEventListener("pointerdown", (event) => {
-  handle.setPointerCapture(event.pointerId);
-  handle.focus({preventScroll: true});
-  event.preventDefault();
 });
-// A finger on the ring drags it and does not scroll: Chromium passes by touch-action inside an SVG.
-handle.addEventListener("touchstart", (event) => event.preventDefault(), {passive: false});
-handle.addEventListener("pointermove", (event) => {
-  if (handle.hasPointerCapture(event.pointerId)) reach(event);
-});
-valley.addEventListener("click", reach);
-handle.addEventListener("keydown", (event) => {
-  const step = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1]}[event.key];
-  if (!step) return;
-  event.preventDefault();
-  move(state.start.map((x, n) => x + (event.shiftKey ? 1 : 0.1) * step[n]));
-});
-
 slider("learning rate", data.rates, data.rate, String, (rate) => {
   state.rate = rate;
   follow();

@@ -66,7 +66,7 @@ def descent(
     first = element("div", _valley(points, bends, reach) + _table(losses), class_="mt-beside")
     first += element("p", _sentence(losses), class_="mt-status", role="status", data_part="status")
     hint = "Drag the ring, tap a point, or move the ring with the arrow keys; then change the rate and the momentum."
-    return build("descent", title="Forty steps down a valley", hint=hint, first_state=first, data=data)
+    return build("descent", title="Forty steps down a valley", hint=hint, first_state=first, data=data, uses=["drag"])
 
 
 def _written(loss: float) -> str:

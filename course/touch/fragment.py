@@ -28,17 +28,20 @@ class TouchFigure:
         return f"<{self._summary}>"
 
 
-def build(name: str, *, title: str, hint: str, first_state: str, data: dict[str, Any]) -> TouchFigure:
+def build(
+    name: str, *, title: str, hint: str, first_state: str, data: dict[str, Any], uses: Sequence[str] = ()
+) -> TouchFigure:
     """The whole figure. The same arguments give the same bytes.
 
     Args:
-        name: of the script beside this module, without its ending.
+        name: of the script beside this module, without its ending.  uses: those it needs before it, but for `shared`.
         title: names the figure, above it and for a screen reader.  hint: what can be done with it, once scripts run.
         first_state: HTML that says what is to be seen; the script changes it in place.
         data: what the script needs, as JSON; floats already rounded to what another processor gives too.
     """
     payload = inline_data(data)
-    style, *scripts = (inline_source("course.touch", file) for file in ("shared.css", "shared.js", f"{name}.js"))
+    files = ["shared.css", "shared.js", *(f"{script}.js" for script in (*uses, name))]
+    style, *scripts = (inline_source("course.touch", file) for file in files)
     key = hashlib.sha256(f"{name}{title}{payload}".encode()).hexdigest()[:10]
     page = (
         f'<div class="mha-touch mt tex2jax_ignore mathjax_ignore" role="group" data-key="{key}" '
