@@ -15,8 +15,8 @@ learned, rotary, T5's and ALiBi's positions, and 0.03 bits behind 1e-2 for none.
 - Rotary models are then tested beyond their length with other rates (`scaled_rates`), as they are and after a short
   further training on pieces of 256, the same for all, at a tenth of the learning rate.
 - YaRN keeps the pairs that turn more than `FASTEST` times within the trained length and interpolates those that turn
-  less than once. For Llama its authors keep those above 32 turns, about a third of them; with 64 characters a third of
-  the pairs turn more than 3 times.
+  less than once. For Llama its authors keep those above 32 turns, about a quarter to a third of them; with 64
+  characters two of the eight pairs turn more than 3 times.
 """
 
 from __future__ import annotations
