@@ -144,6 +144,7 @@ NAMES = {
     *("head_counts", "head_timing", "induction", "induction_circuit", "learned_scores", "length_generalization"),
     *("long_range", "long_range_patience", "long_range_rates", "position_readout", "probed_names", "silenced_head"),
     *("text_lengths", "text_to_text", "tied_projections", "tied_swaps", "two_sided", "untrained_twins"),
+    *("where_heads_look",),
 }
 DEEP = [
     # every model attends, by mha.attention, which imports this
