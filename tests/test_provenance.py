@@ -140,11 +140,18 @@ def test_every_version_of_python_gives_the_same_hash():
 
 
 NAMES = {
-    *("block_ablation", "block_rates", "carrying_heads", "continuation", "fine_tuning", "gap_filling"),
-    *("head_counts", "head_timing", "induction", "induction_circuit", "learned_scores", "length_generalization"),
-    *("long_range", "long_range_patience", "long_range_rates", "position_readout", "probed_names", "silenced_head"),
-    *("text_lengths", "text_to_text", "tied_projections", "tied_swaps", "two_sided", "untrained_twins"),
-    *("where_heads_look",),
+    *("block_ablation", "block_rates", "carrying_heads", "compared_heads", "continuation", "fine_tuning"),
+    *("gap_filling", "head_counts", "head_timing", "induction", "induction_circuit", "learned_scores"),
+    *(
+        "length_generalization",
+        "long_range",
+        "long_range_patience",
+        "long_range_rates",
+        "position_readout",
+        "probed_names",
+    ),
+    *("silenced_head", "text_lengths", "text_to_text", "tied_projections", "tied_swaps", "two_sided"),
+    *("untrained_twins", "where_heads_look"),
 }
 DEEP = [
     # every model attends, by mha.attention, which imports this
