@@ -133,7 +133,7 @@ def cost(counts: Sequence[int], times: Mapping[str, Array], kept: Mapping[str, S
 
 
 def heads_compared(measured: Mapping[str, Array], measures: Mapping[str, str]) -> None:
-    """Means with their 95 % intervals, one row a condition and one panel a measure; the first condition stands out.
+    """Means in figures, with 95 % intervals, a row a condition and a panel a measure; the first condition stands out.
 
     Args:
         measured: condition -> (repeat, measure); NaN leaves a place empty.  measures: title -> what is measured.
@@ -146,7 +146,12 @@ def heads_compared(measured: Mapping[str, Array], measures: Mapping[str, str]) -
             low, high = student_interval(values[:, column])
             colour = "#D55E00" if row == 0 else "#2166AC"
             ax.plot([low, high], [row, row], "-", color=colour, linewidth=4, alpha=0.5, marker="")
-            ax.plot([values[:, column].mean()], [row], "o", color=colour, markersize=7)
+            mean = values[:, column].mean()
+            ax.plot([mean], [row], "o", color=colour, markersize=7)
+            side, place = (1, "left") if mean < 0.75 else (-1, "right")
+            ax.annotate(
+                f"{mean:.2f}", (mean, row), xytext=(10 * side, 0), textcoords="offset points", ha=place, va="center"
+            )
         ax.axhline(0.5, color="0.6", linewidth=1, linestyle="-")
         ax.set(title=title, xlabel=unit, xlim=(-0.03, 1.03), ylim=(len(measured) - 0.5, -0.5))
         ax.set_xticks([0, 0.5, 1], labels=["0", "0.5", "1"])
