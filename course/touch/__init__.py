@@ -12,6 +12,7 @@ from course.touch.next_token_bars import next_token_bars
 from course.touch.roofline import roofline
 from course.touch.rotary_clock import rotary_clock
 from course.touch.tile_walk import tile_walk
+from course.touch.untrained_stack import untrained_stack
 
 __all__ = [
     "attention_plane",
@@ -22,4 +23,5 @@ __all__ = [
     "roofline",
     "rotary_clock",
     "tile_walk",
+    "untrained_stack",
 ]
