@@ -272,6 +272,11 @@ DRAWN: dict[str, tuple[Any, ...]] = {
         {title: {"attention": RNG.random((5, 4)), "GRU": RNG.random((5, 4))} for title in ("one item", "eight items")},
         {"one item": {"a guess": 0.125}, "eight items": {"the commonest payload": 0.32}},
     ),
+    "encoder_block.in_short": (
+        encoder_block.in_short,
+        {"pre-norm": 12, "post-norm": 4, "no norm, small branches": 12, "no norm": 4, "no residual": 2, "neither": 2},
+        {"attention": (95, 100), "GRU, long gates": (100, 30), "convolution": (100, 17)},
+    ),
     "training.some_digits": (training.some_digits, RNG.random((9, 8, 8)), range(9)),
     "training.surprise": (training.surprise, [1 / 2, 1 / 4, 1 / 8, 1 / 32]),
     "training.four_curves": (

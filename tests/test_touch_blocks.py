@@ -58,7 +58,7 @@ def test_it_is_small_and_the_same_each_time():
 
 def test_the_first_state_says_the_numbers():
     said = words_of(stack(variant="no <norm>", depth=7))
-    assert " block 1 block 7 norm of the gradient 1 · 10⁷ 100 mean cosine of two tokens 0.00 0.40 " in said
+    assert " block 1 block 7 gradient 1 · 10⁷ 100 cosine 0.00 0.40 " in said
     assert "7 blocks, no <norm>: the gradient explodes on its way to the first block" in said
 
 

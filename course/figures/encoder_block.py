@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -13,11 +13,11 @@ from course.figures import WIDTH
 from mha.view import plots
 from mha.view.diagram import Flow, draw_flow
 
-__all__ = ["at_the_start", "by_depth", "by_distance", "orders"]
+__all__ = ["at_the_start", "by_depth", "by_distance", "in_short", "orders"]
 
 Array = NDArray[Any]
 SIXTH: dict[str, Any] = {"color": "#8C6D1F", "linestyle": (0, (3, 1))}  # the style sheet has five lines
-VARIANTS = ["pre-norm", "post-norm", "no norm", "no residual", "neither"]  # one look each, in every picture
+VARIANTS = ["pre-norm", "post-norm", "no norm", "no residual", "neither", "no norm, small branches"]
 WIDE: dict[str, Any] = {"linewidth": 8, "alpha": 0.35, "marker": ""}  # so that a line that coincides is seen on it
 
 
@@ -43,9 +43,10 @@ def at_the_start(gradients: Mapping[str, Array], cosines: Mapping[str, Array]) -
         gradients, cosines: variant -> (seed, block).
     """
     figure, axes = plt.subplots(2, 1, figsize=(WIDTH, 6.8), sharex=True)
+    looks = _looks(gradients)
     for ax, shown in zip(axes, (gradients, cosines), strict=True):
         for variant, values in shown.items():
-            plots.spread(ax, np.arange(1, values.shape[1] + 1), values, variant)
+            plots.spread(ax, np.arange(1, values.shape[1] + 1), values, variant, **looks[variant])
     axes[0].set(yscale="log", ylabel="norm of the gradient")
     axes[1].set(xlabel="block (1 is next to the embeddings)", ylim=(0, 1.03), ylabel="mean cosine of two tokens")
     axes[1].set_xticks(range(2, values.shape[1] + 1, 2))
@@ -75,6 +76,38 @@ def by_distance(
     _answered(distances, panels, levels, "tokens between the items and the queries", log=True)
 
 
+def in_short(deepest: Mapping[str, int], answered: Mapping[str, Sequence[float]]) -> None:
+    """How deep a stack learned, by its parts; and what each model answered over a distance, by its load.
+
+    Args:
+        deepest: variant -> number of blocks.
+        answered: model -> percent of the queries, with one item to keep and with eight.
+    """
+    order = sorted(deepest, key=lambda name: -deepest[name])
+    looks = _looks(order)
+    figure, (top, bottom) = plt.subplots(2, 1, figsize=(WIDTH, 5.4), height_ratios=[len(deepest), len(answered)])
+    bars = top.barh(order, [deepest[n] for n in order], color=[looks[n]["color"] for n in order], height=0.6)
+    top.bar_label(bars, padding=4, fontsize=12)
+    top.set(title="deepest stack that learned (blocks)", xlim=(0, 13))
+    marks = {"one item": {"markersize": 13, "fillstyle": "none"}, "eight items": {"markersize": 7}}
+    for (items, look), shares in zip(marks.items(), zip(*answered.values(), strict=True), strict=True):
+        bottom.plot(shares, list(answered), "os"[items == "eight items"], label=items, **look)
+    bottom.set(title="answered over 256 tokens (%)", xlim=(0, 106))
+    bottom.margins(y=0.25)
+    for ax in (top, bottom):
+        ax.invert_yaxis()
+        ax.grid(False, axis="y")
+    figure.legend(*bottom.get_legend_handles_labels(), loc="outside lower right", ncols=2)
+    plt.show()
+
+
+def _looks(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Colour and line of each name: a variant's own in every picture, the others' by their order."""
+    styles = [*plt.rcParams["axes.prop_cycle"], SIXTH]
+    others = [name for name in dict.fromkeys(names) if name not in VARIANTS]
+    return dict(zip([*VARIANTS, *others], [*styles, *styles], strict=False))
+
+
 def _answered(
     x: Sequence[int],
     panels: Mapping[str, Mapping[str, Array]],
@@ -82,14 +115,12 @@ def _answered(
     label: str,
     log: bool,
 ) -> None:
-    drawn = dict.fromkeys(name for lines in panels.values() for name in lines)
-    names = [*(name for name in VARIANTS if name in drawn), *(name for name in drawn if name not in VARIANTS)]
-    look = dict(zip(names, [*plt.rcParams["axes.prop_cycle"], SIXTH], strict=False))
+    looks = _looks(name for lines in panels.values() for name in lines)
     figure, axes = plt.subplots(len(panels), 1, figsize=(WIDTH, 6.8), sharex=True, sharey=True)
     handles = {}
     for ax, (title, lines) in zip(axes, panels.items(), strict=True):
         for n, (name, shares) in enumerate(lines.items()):
-            style = look[name] | (WIDE if n == 0 else {})
+            style = looks[name] | (WIDE if n == 0 else {})
             handles[name] = plots.spread(ax, x, 100 * shares, name, **style)
         for n, (name, level) in enumerate(levels[title].items()):
             ax.axhline(100 * level, color="0.5", linewidth=1, linestyle="-")

@@ -97,7 +97,9 @@ def _chart(name: str, values: Sequence[float], beside: Sequence[float], scale: S
         viewBox="0 0 100 100",
         preserveAspectRatio="none",
     )
-    ticks = {0.0: "0", 1.0: "1"} if name == "cosine" else {0.0: "1"} | {x: _power(x) for x in scale}
+    ticks = (
+        {0.0: "0", 1.0: "1"} if name == "cosine" else {0.0: "1"} | {x: _power(x).removeprefix("1 · ") for x in scale}
+    )
     labels = "".join(f'<span style="top:{_height(at, scale)}%">{label}</span>' for at, label in ticks.items())
     title = f'<p style="margin-bottom:8px">{HEADS[name]}{"" if name == "cosine" else ", in powers of ten"}</p>'
     return f"{title}<div class=mt-chart aria-hidden=true>{drawing}{labels}</div>"
@@ -144,7 +146,7 @@ def _table(shown: Values, depth: int) -> str:
         "cosine": [number(shown["cosine"][n], 2) for n in (0, -1)],
     }
     rows = "".join(
-        f"<tr><th scope=row>{HEADS[name]}</th>" + "".join(f"<td data-part=end>{x}</td>" for x in both) + "</tr>"
+        f"<tr><th scope=row>{name}</th>" + "".join(f"<td data-part=end>{x}</td>" for x in both) + "</tr>"
         for name, both in ends.items()
     )
     head = f"<thead><tr><td></td><th scope=col>block 1</th><th scope=col data-part=last>block {depth}</th></tr></thead>"
