@@ -8,6 +8,8 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
 from course.figures import WIDTH
@@ -19,6 +21,7 @@ Array = NDArray[Any]
 STYLES = (("o", "#D55E00"), ("s", "#0072B2"), ("^", "#009E73"), ("D", "#CC79A7"), ("v", "#555555"))
 ABOVE: dict[str, Any] = {"xytext": (0, 7), "ha": "center", "va": "bottom"}
 BELOW: dict[str, Any] = {"xytext": (5, -5), "ha": "left", "va": "top"}
+BEFORE: dict[str, Any] = {"xytext": (4, -7), "ha": "right", "va": "top"}
 
 
 def roofline(machine: Machine, points: Mapping[str, Sequence[tuple[float, float, str]]]) -> None:
@@ -34,14 +37,23 @@ def roofline(machine: Machine, points: Mapping[str, Sequence[tuple[float, float,
     for (name, row), (marker, colour) in zip(points.items(), STYLES, strict=False):
         intensities, rates, _ = zip(*row, strict=True)
         ax.plot(intensities, np.array(rates) / 1e9, marker, linestyle="--", color=colour, label=name)
-        for i, rate, text in row:
-            place = ABOVE if rate == max(rates) else BELOW  # off the line that joins them
+        for n, (i, rate, text) in enumerate(row):
+            place = ABOVE if rate == max(rates) else BELOW if n else BEFORE  # off the line that joins them
             ax.annotate(text, (i, rate / 1e9), textcoords="offset points", color=colour, **place)
     ax.set(xscale="log", yscale="log", xlabel="operations a byte", ylabel="billion operations a second")
     lowest = min(rate for row in points.values() for _, rate, _ in row)
     ax.set_ylim(lowest / 3e9, machine.flops_per_s * 3 / 1e9)  # whole powers of ten lie within
+    _plain_ticks(ax)
     figure.legend(loc="outside upper left", ncols=3)
     plt.show()
+
+
+def _plain_ticks(ax: Axes) -> None:
+    """Ticks at powers of ten, upwards at three times as much too, written out: exponents are too small on a phone."""
+    for axis, (low, high), steps in ((ax.xaxis, ax.get_xlim(), (1,)), (ax.yaxis, ax.get_ylim(), (1, 3))):
+        ticks = [step * 10.0**n for n in range(-1, 7) for step in steps if low <= step * 10.0**n <= high]
+        axis.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
+        axis.set_minor_locator(NullLocator())
 
 
 def disturbed_rounds(seconds: Mapping[str, Array], n_disturbed: int = 2) -> None:
