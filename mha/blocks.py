@@ -14,7 +14,7 @@ from mha.masks import check_key_mask
 from mha.row_linear import linear_layer
 from mha.validation import check_choice, check_integer, check_number, check_stream
 
-__all__ = ["DecoderBlock", "EncoderBlock", "FeedForward"]
+__all__ = ["DecoderBlock", "EncoderBlock", "FeedForward", "GatedFeedForward"]
 
 Norm = Callable[[int], nn.Module]  # d_model -> what normalises a token's channels
 
@@ -48,7 +48,7 @@ class FeedForward(nn.Module):
     ) -> None:
         super().__init__()
         self.d_model = check_integer("d_model", d_model, at_least=1)
-        check_integer("d_ff", d_ff, at_least=1)
+        self.d_ff = check_integer("d_ff", d_ff, at_least=1)
         check_choice("activation", activation, ACTIVATIONS)
         self.up = nn.Linear(d_model, d_ff, bias=bias)
         self.down = nn.Linear(d_ff, d_model, bias=bias)
@@ -58,11 +58,38 @@ class FeedForward(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(..., m) -> (..., m). Raises ValueError where width, dtype or device is not the layer's."""
         check_stream("x", x, self.d_model, self.up)
-        hidden = ACTIVATIONS[self.activation](linear_layer(self.up, x))  # (..., m) -> (..., d_ff)
+        hidden = self.hidden(x)
         return linear_layer(self.down, self.dropout(hidden) if self.training else hidden)
+
+    def hidden(self, x: Tensor) -> Tensor:
+        """What is projected down: (..., m) -> (..., d_ff)."""
+        return ACTIVATIONS[self.activation](linear_layer(self.up, x))
 
     def extra_repr(self) -> str:
         return f"activation={self.activation!r}"
+
+
+class GatedFeedForward(FeedForward):
+    """down(activation(gate(x)) · up(x)): one projection says what is written, another how much of it.
+
+    It has three matrices where `FeedForward` has two: with two thirds of its d_ff it is as large.
+
+    Args:
+        d_model, d_ff, activation, dropout, bias: as for `FeedForward`; with "silu" it is a SwiGLU.
+    Raises:
+        ValueError: as `FeedForward` does.
+    Source: Shazeer 2020 (there without biases).
+    """
+
+    def __init__(
+        self, d_model: int, d_ff: int, *, activation: str = "silu", dropout: float = 0.0, bias: bool = True
+    ) -> None:
+        super().__init__(d_model, d_ff, activation=activation, dropout=dropout, bias=bias)
+        self.gate = nn.Linear(d_model, d_ff, bias=bias)
+
+    def hidden(self, x: Tensor) -> Tensor:
+        """What is projected down: (..., m) -> (..., d_ff)."""
+        return ACTIVATIONS[self.activation](linear_layer(self.gate, x)) * linear_layer(self.up, x)
 
 
 class _Residual(nn.Module):
@@ -93,8 +120,10 @@ class EncoderBlock(_Residual):
         norm: makes the norms: a class such as `nn.LayerNorm` or `nn.RMSNorm`, or `partial(nn.LayerNorm, eps=1e-12)`.
         attention: the attention to use, for what `MultiHeadAttention` offers beyond this (grouped queries, rotary
             positions, a gate, its own dropout); a plain one if None.
+        ffn: the feed-forward net to use, such as a `GatedFeedForward`; a plain one if None.
     Raises:
-        ValueError: attention is not of d_model and n_heads; as `MultiHeadAttention` and `FeedForward` do.
+        ValueError: attention is not of d_model and n_heads, or ffn not of d_model and d_ff; as `MultiHeadAttention`
+            and `FeedForward` do.
     Source: Vaswani et al. 2017, section 3.1; pre-norm: Xiong et al. 2020.
     """
 
@@ -110,11 +139,12 @@ class EncoderBlock(_Residual):
         bias: bool = True,
         norm: Norm = nn.LayerNorm,
         attention: MultiHeadAttention | None = None,
+        ffn: FeedForward | None = None,
     ) -> None:
         super().__init__(norm_first, dropout)
         self.attn = _attention(attention, d_model, n_heads, dropout, bias)
         self.attn_norm = norm(d_model)
-        self.ffn = FeedForward(d_model, d_ff, activation=activation, dropout=dropout, bias=bias)
+        self.ffn = _feed_forward(ffn, d_model, d_ff, activation, dropout, bias)
         self.ffn_norm = norm(d_model)
 
     def forward(
@@ -128,7 +158,7 @@ class EncoderBlock(_Residual):
         cache: KVCache | None = None,
     ) -> Tensor:
         """(b, i, m) -> (b, i, m); the keyword arguments, and what is raised, are `MultiHeadAttention`'s."""
-        check_stream("x", x, self.ffn.d_model, self.ffn.up, batched=True)
+        self.attn.check_inputs(x, None)  # before a norm fails on it
         attend = partial(
             self.attn, key_mask=key_mask, attn_mask=attn_mask, attn_bias=attn_bias, is_causal=is_causal, cache=cache
         )
@@ -159,13 +189,14 @@ class DecoderBlock(_Residual):
         norm: Norm = nn.LayerNorm,
         attention: MultiHeadAttention | None = None,
         cross_attention: MultiHeadAttention | None = None,
+        ffn: FeedForward | None = None,
     ) -> None:
         super().__init__(norm_first, dropout)
         self.self_attn = _attention(attention, d_model, n_heads, dropout, bias)
         self.self_norm = norm(d_model)
         self.cross_attn = _attention(cross_attention, d_model, n_heads, dropout, bias)
         self.cross_norm = norm(d_model)
-        self.ffn = FeedForward(d_model, d_ff, activation=activation, dropout=dropout, bias=bias)
+        self.ffn = _feed_forward(ffn, d_model, d_ff, activation, dropout, bias)
         self.ffn_norm = norm(d_model)
 
     def forward(
@@ -192,7 +223,7 @@ class DecoderBlock(_Residual):
         Raises:
             ValueError, TypeError: as `MultiHeadAttention` does.
         """
-        check_stream("x", x, self.ffn.d_model, self.ffn.up, batched=True)
+        self.self_attn.check_inputs(x, None)
         self._check_memory(x, memory, memory_key_mask, memory_cache)
         attend = partial(
             self.self_attn, key_mask=key_mask, attn_mask=attn_mask, attn_bias=attn_bias, is_causal=True, cache=cache
@@ -206,7 +237,7 @@ class DecoderBlock(_Residual):
         self, x: Tensor, memory: Tensor, memory_key_mask: Tensor | None, memory_cache: KVCache | None
     ) -> None:
         """What the cross-attention would refuse under the names that it has for them."""
-        check_stream("memory", memory, self.ffn.d_model, self.cross_attn.qkv, batched=True)
+        check_stream("memory", memory, self.cross_attn.d_model, self.cross_attn.qkv, batched=True)
         if memory.shape[0] != x.shape[0]:
             raise ValueError(f"x and memory must agree in batch, got {x.shape[0]} and {memory.shape[0]}")
         if memory_key_mask is not None:
@@ -226,6 +257,16 @@ def _attention(
             f"got {attention.d_model} and {attention.n_heads}"
         )
     return attention
+
+
+def _feed_forward(
+    ffn: FeedForward | None, d_model: int, d_ff: int, activation: str, dropout: float, bias: bool
+) -> FeedForward:
+    if ffn is None:
+        return FeedForward(d_model, d_ff, activation=activation, dropout=dropout, bias=bias)
+    if (ffn.d_model, ffn.d_ff) != (d_model, d_ff):
+        raise ValueError(f"ffn must have d_model ({d_model}) and d_ff ({d_ff}), got {ffn.d_model} and {ffn.d_ff}")
+    return ffn
 
 
 def _dropout(p: float) -> nn.Dropout:

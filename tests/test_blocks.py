@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.testing import assert_close
 
-from mha.blocks import DecoderBlock, EncoderBlock, FeedForward
+from mha.blocks import DecoderBlock, EncoderBlock, FeedForward, GatedFeedForward
 from mha.heads import MultiHeadAttention
 from mha.masks import causal_mask, padding_mask
 from mha.positions import Rotary, alibi_bias
@@ -122,6 +122,30 @@ def test_feed_forward_is_its_formula(activation, function):
     expected = function(x @ ffn.up.weight.T + ffn.up.bias) @ ffn.down.weight.T + ffn.down.bias
     assert_close(ffn(x), expected, rtol=0, atol=1e-12)
     assert activation in repr(ffn)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_gated_feed_forward_is_its_formula(bias):
+    ffn = GatedFeedForward(M, FF, bias=bias).double()
+    x = tensor(B, I, M)
+    b_gate, b_up, b_down = (layer.bias if bias else 0.0 for layer in (ffn.gate, ffn.up, ffn.down))
+    gated = x @ ffn.gate.weight.T + b_gate
+    want = (gated * gated.sigmoid() * (x @ ffn.up.weight.T + b_up)) @ ffn.down.weight.T + b_down
+    assert_close(ffn(x), want, rtol=0, atol=1e-12)
+    assert "silu" in repr(ffn)
+    ffn.dropout = Nothing()
+    assert torch.equal(ffn(x), torch.zeros_like(x) + b_down)
+
+
+def test_blocks_take_the_feed_forward_net_they_are_given():
+    x, memory = tensor(B, I, M), tensor(B, J, M, seed=1)
+    for kind, inputs in ((EncoderBlock, (x,)), (DecoderBlock, (x, memory))):
+        ffn = GatedFeedForward(M, FF)
+        block = kind(M, H, FF, norm_first=True, norm=nn.RMSNorm, ffn=ffn).double()
+        assert block.ffn is ffn
+        out = block(*inputs)
+        ffn.down.bias.data += 1
+        assert_close(block(*inputs), out + 1, rtol=0, atol=1e-12)
 
 
 def test_feed_forward_without_bias():
@@ -258,6 +282,11 @@ def test_every_part_gets_its_dropout_and_uses_it_only_in_training():
             r"attention must have d_model \(33\) and n_heads \(3\), got 12 and 2",
         ),
         (lambda: DecoderBlock(M, H, FF, attention=MultiHeadAttention(M, 1)), r"n_heads \(3\), got 33 and 1"),
+        (
+            lambda: EncoderBlock(M, H, FF, ffn=GatedFeedForward(M, 28)),
+            r"ffn must have d_model \(33\) and d_ff \(29\), got 33 and 28",
+        ),
+        (lambda: DecoderBlock(M, H, FF, ffn=FeedForward(32, FF)), r"and d_ff \(29\), got 32 and 29"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(make, message):

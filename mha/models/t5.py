@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -212,7 +212,9 @@ def _block(config: T5Config, block: type[EncoderBlock] | type[DecoderBlock]) -> 
             config.d_model, config.n_heads, head_dim=config.head_dim, bias=False, dropout=config.dropout, scale=1.0
         )
 
-    options = {"attention": attention()} | ({"cross_attention": attention()} if block is DecoderBlock else {})
+    options: dict[str, Any] = {"attention": attention()} | (
+        {"cross_attention": attention()} if block is DecoderBlock else {}
+    )
     return block(
         config.d_model,
         config.n_heads,
