@@ -526,3 +526,11 @@ def test_alibi_lives_where_it_is_asked_to():
     assert alibi_bias(H, I, J).shape == (H, I, J)
     assert alibi_bias(H, I).dtype == torch.float32
     assert alibi_bias(H, I, device="meta", dtype=torch.float16).device.type == "meta"
+
+
+def test_rotary_takes_what_begins_at_an_odd_place_in_memory():
+    x = torch.randn(1 + 2 * 6, generator=torch.Generator().manual_seed(0))[1:].view(2, 6)
+    want = Rotary(6)(x.clone())
+    assert torch.equal(Rotary(6)(x), want)
+    compiled = torch.compile(Rotary(6), backend="eager", fullgraph=True)
+    assert_close(compiled(x), want)

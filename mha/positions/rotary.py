@@ -74,7 +74,7 @@ def _cos_and_sin(length: int, head_dim: int, base: float) -> Tensor:
 def _rotate_interleaved(x: Tensor, turns: Tensor) -> Tensor:
     # A pair can be read as a complex number only where it lies aligned; a compiler cannot see whether it does.
     if torch.compiler.is_compiling() or x.stride(-1) != 1 or any(n % 2 for n in (x.storage_offset(), *x.stride()[:-1])):
-        x = x.contiguous()
+        x = x.clone(memory_format=torch.contiguous_format)  # contiguous() leaves an odd offset where it is
     pairs = torch.view_as_complex(x.view(*x.shape[:-1], -1, 2))  # (..., i, d) -> (..., i, d/2)
     return torch.view_as_real(pairs * turns).flatten(-2)
 
