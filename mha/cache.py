@@ -11,7 +11,7 @@ from torch import Tensor
 from mha.precision import same_precision
 from mha.validation import check_integer, check_tensor, readable
 
-__all__ = ["KVCache", "LayerCaches", "check_cache"]
+__all__ = ["KVCache", "LatentCache", "LayerCaches", "RollingCache", "check_cache"]
 
 
 class KVCache:
@@ -25,6 +25,8 @@ class KVCache:
         TypeError: a size is no integer, or dtype is not float.
         ValueError: a size is not positive.
     """
+
+    _stored = 2  # tensors: the keys and the values
 
     def __init__(
         self,
@@ -43,18 +45,27 @@ class KVCache:
         self.max_len = max_len
         self._length = 0
         with torch.inference_mode(False):  # or a cache made during inference could not be written outside it
-            self._both = torch.zeros(2, batch, n_kv_heads, max_len, head_dim, dtype=dtype, device=device)
-        self._keys, self._values = self._both
+            self._both = torch.zeros(self._stored, batch, n_kv_heads, max_len, head_dim, dtype=dtype, device=device)
+        self._keys, self._values = self._parts()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"max_len": self.max_len, "_length": self._length, "_both": self._both}
+        return {name: value for name, value in vars(self).items() if name not in ("_keys", "_values")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         if self._both.is_inference():  # copied during inference: it could not be written outside it either
             with torch.inference_mode(False):
                 self._both = self._both.clone()
-        self._keys, self._values = self._both  # in a copy these would be tensors of their own
+        self._keys, self._values = self._parts()  # in a copy these would be tensors of their own
+
+    def _parts(self) -> tuple[Tensor, Tensor]:
+        """Keys and values, views of what is stored."""
+        return self._both[0], self._both[1]
+
+    @property
+    def _n_kept(self) -> int:
+        """Tokens whose keys are there."""
+        return self._length
 
     @property
     def batch(self) -> int:
@@ -69,12 +80,12 @@ class KVCache:
     @property
     def keys(self) -> Tensor:
         """(b, g, length, d), a view: later writes show in it."""
-        return self._keys.narrow(2, 0, self._length)
+        return self._keys.narrow(2, 0, self._n_kept)
 
     @property
     def values(self) -> Tensor:
         """(b, g, length, d), a view: later writes show in it."""
-        return self._values.narrow(2, 0, self._length)
+        return self._values.narrow(2, 0, self._n_kept)
 
     @property
     def cache_bytes(self) -> int:
@@ -93,6 +104,7 @@ class KVCache:
                 while grad is enabled. Nothing is written then.
         """
         self._check(k, v)
+        self._check_room(k)
         n_tokens = k.shape[-2]
         self._keys.narrow(2, self._length, n_tokens).copy_(k)
         self._values.narrow(2, self._length, n_tokens).copy_(v)
@@ -106,7 +118,7 @@ class KVCache:
             TypeError: length is no integer.
             ValueError: length is negative or beyond the tokens there are.
         """
-        self._length = check_integer("length", length, at_least=0, at_most=self._length)
+        self._length = self._check_truncation(length)
 
     def reset(self) -> None:
         """Forget every token."""
@@ -130,27 +142,122 @@ class KVCache:
         values = readable(index)
         if values is not None and (int(values.min()) < 0 or int(values.max()) >= batch):
             raise ValueError(f"index must lie between 0 and {batch - 1}, got {values.tolist()}")
-        filled = self._both[:, :, :, : self._length]
+        filled = self._both[:, :, :, : self._n_kept]
         filled.copy_(filled.index_select(1, index))
 
     def _check(self, k: Tensor, v: Tensor) -> None:
-        _, batch, n_kv_heads, max_len, head_dim = self._both.shape
         dtype, device = self._both.dtype, self._both.device
-        for name, x in (("k", k), ("v", v)):
+        for name, x, kept in (("k", k, self._keys), ("v", v, self._values)):
             check_tensor(name, x)
+            batch, n_kv_heads, _, head_dim = kept.shape
             if x.dim() != 4 or (*x.shape[:2], x.shape[3]) != (batch, n_kv_heads, head_dim) or x.shape[2] == 0:
                 raise ValueError(f"{name} must be ({batch}, {n_kv_heads}, i ≥ 1, {head_dim}), got {tuple(x.shape)}")
             if x.device != device or not same_precision(x, dtype):
                 raise ValueError(f"{name} must be {dtype} on {device} as the cache is, got {x.dtype} on {x.device}")
             if x.requires_grad and torch.is_grad_enabled():
                 raise ValueError(f"{name} requires grad, but a cache is for inference: call under torch.no_grad()")
-        if k.shape != v.shape:
+        if k.shape[2] != v.shape[2]:
             raise ValueError(f"k and v must hold the same tokens, got {tuple(k.shape)} and {tuple(v.shape)}")
-        if k.shape[2] > max_len - self._length:
-            room = max_len - self._length
+
+    def _check_room(self, k: Tensor) -> None:
+        room = self.max_len - self._length
+        if k.shape[2] > room:
             raise ValueError(
-                f"k and v hold {k.shape[2]} tokens, got room for {room} of max_len ({max_len}) in the cache"
+                f"k and v hold {k.shape[2]} tokens, got room for {room} of max_len ({self.max_len}) in the cache"
             )
+
+    def _check_truncation(self, length: int) -> int:
+        return check_integer("length", length, at_least=0, at_most=self._length)
+
+
+class LatentCache(KVCache):
+    """Room for one vector a token, whose first channels are its value and all of which are its key; one head.
+
+    Args:
+        batch: b.  max_len: tokens there is room for.  latent_dim: c, width of a value.
+        rotary_dim: r, channels of a key behind those of the value; 0 or more.
+        dtype, device: as for `KVCache`.
+    Raises:
+        TypeError, ValueError: as `KVCache` does.
+    Source: Liu et al. 2024 (DeepSeek-V2), section 2.1.
+    """
+
+    _stored = 1
+
+    def __init__(
+        self,
+        batch: int,
+        max_len: int,
+        latent_dim: int,
+        rotary_dim: int = 0,
+        *,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str | None = None,
+    ) -> None:
+        self._latent_dim = check_integer("latent_dim", latent_dim, at_least=1)
+        width = latent_dim + check_integer("rotary_dim", rotary_dim, at_least=0)
+        super().__init__(batch, 1, max_len, width, dtype=dtype, device=device)
+
+    def _parts(self) -> tuple[Tensor, Tensor]:
+        return self._both[0], self._both[0][..., : self._latent_dim]
+
+
+class RollingCache(KVCache):
+    """Room for the keys and values of the last window - 1 tokens: what the next one can see in a sliding window.
+
+    `length` counts all tokens, `keys` and `values` are those of the last, and `append` gives these and the new ones.
+
+    Args:
+        batch, n_kv_heads, head_dim, dtype, device: as for `KVCache`.
+        window: positions that a query sees, its own included; at least 1.
+    Raises:
+        TypeError, ValueError: as `KVCache` does.
+    """
+
+    def __init__(
+        self,
+        batch: int,
+        n_kv_heads: int,
+        window: int,
+        head_dim: int,
+        *,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str | None = None,
+    ) -> None:
+        self.window = check_integer("window", window, at_least=1)
+        super().__init__(batch, n_kv_heads, max(1, window - 1), head_dim, dtype=dtype, device=device)
+
+    @property
+    def _n_kept(self) -> int:
+        return min(self._length, self.window - 1)
+
+    def append(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Put the next tokens behind those there are, and keep the last window - 1.
+
+        Args:
+            k, v: (b, g, i, d), keys and values of i ≥ 1 tokens.
+        Returns:
+            keys and values of the tokens kept so far and of the new ones, (b, g, at most window - 1 + i, d).
+        Raises:
+            ValueError: wrong shape, dtype or device; a tensor that requires grad while grad is enabled.
+        """
+        self._check(k, v)
+        dtype = self._both.dtype
+        keys, values = (torch.cat([x, new.to(dtype)], dim=2) for x, new in ((self.keys, k), (self.values, v)))
+        self._length += k.shape[2]
+        n_kept = self._n_kept
+        self.keys.copy_(keys[:, :, keys.shape[2] - n_kept :])
+        self.values.copy_(values[:, :, values.shape[2] - n_kept :])
+        return keys, values
+
+    def _check_truncation(self, length: int) -> int:
+        length = super()._check_truncation(length)
+        if 0 < length < self._length and self._length > self.window - 1:
+            raise ValueError(
+                f"length ({length}) must be 0 or {self._length}: what lies before the last {self.window - 1} tokens "
+                "has been forgotten"
+            )
+        return length
 
 
 class LayerCaches(tuple[KVCache, ...]):
@@ -193,6 +300,8 @@ class LayerCaches(tuple[KVCache, ...]):
     def truncate(self, length: int) -> None:
         """`KVCache.truncate` in every layer, or in none."""
         length = check_integer("length", length, at_least=0, at_most=min(cache.length for cache in self))
+        for cache in self:
+            cache._check_truncation(length)
         for cache in self:
             cache.truncate(length)
 

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mha.cache import KVCache, LayerCaches
+from mha.cache import KVCache, LatentCache, LayerCaches, RollingCache
 
 B, G, MAX, D = 3, 2, 11, 7
 
@@ -329,3 +329,92 @@ def test_a_cache_is_compiled_in_one_graph():
         k, v = tokens(1, seed=seed)
         for got, want in zip(step(k, v), ours.append(k, v), strict=True):
             assert torch.equal(got, want)
+
+
+WINDOW = 4
+
+
+def rolled(length=6):
+    cache = RollingCache(B, G, WINDOW, D)
+    cache.append(*tokens(length, seed=9))
+    return cache
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 7), min_size=1, max_size=6), st.integers(1, 6))
+def test_a_rolling_cache_gives_what_a_window_can_see(lengths, window):
+    cache, k_all, v_all = RollingCache(B, G, window, D), torch.zeros(B, G, 0, D), torch.zeros(B, G, 0, D)
+    for seed, length in enumerate(lengths):
+        k, v = tokens(length, seed=seed)
+        k_all, v_all = torch.cat([k_all, k], dim=2), torch.cat([v_all, v], dim=2)
+        seen = min(k_all.shape[2], window - 1 + length)
+        got_k, got_v = cache.append(k, v)
+        assert torch.equal(got_k, k_all[:, :, k_all.shape[2] - seen :])
+        assert torch.equal(got_v, v_all[:, :, v_all.shape[2] - seen :])
+        assert cache.length == k_all.shape[2]
+        kept = min(cache.length, window - 1)
+        assert torch.equal(cache.keys, k_all[:, :, cache.length - kept :])
+        assert torch.equal(cache.values, v_all[:, :, cache.length - kept :])
+
+
+def test_a_rolling_cache_is_as_large_as_its_window_and_reorders():
+    cache = rolled()
+    assert cache.cache_bytes == 2 * B * G * (WINDOW - 1) * D * 4
+    keys = cache.keys.clone()
+    cache.reorder(torch.tensor([2, 2, 1]))
+    assert torch.equal(cache.keys, keys[[2, 2, 1]])
+
+
+def test_a_rolling_cache_cannot_go_back_to_what_it_has_forgotten():
+    cache = rolled(3)
+    cache.truncate(1)  # nothing forgotten yet
+    assert (cache.length, cache.keys.shape[2]) == (1, 1)
+    cache = rolled(6)
+    cache.truncate(6)
+    with pytest.raises(ValueError, match=r"length \(5\) must be 0 or 6: what lies before the last 3 tokens has been"):
+        cache.truncate(5)
+    caches = LayerCaches([filled(6), cache])
+    with pytest.raises(ValueError, match="has been forgotten"):
+        caches.truncate(5)
+    assert caches.length == 6
+    caches.reset()
+    assert caches.length == 0
+    assert cache.keys.shape[2] == 0
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 4), max_size=3))
+def test_a_latent_cache_stores_a_value_within_its_key(lengths):
+    cache, k_all = LatentCache(B, MAX + 1, D, 5), []
+    for seed, length in enumerate(lengths):
+        k = torch.randn(B, 1, length, D + 5, generator=torch.Generator().manual_seed(seed))
+        k_all.append(k)
+        keys, values = cache.append(k, k[..., :D])
+        assert torch.equal(keys, torch.cat(k_all, dim=2))
+        assert torch.equal(values, keys[..., :D])
+    assert cache.length == sum(lengths)
+    assert cache.cache_bytes == B * (MAX + 1) * (D + 5) * 4
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda c: pickle.loads(pickle.dumps(c)), saved_and_loaded])
+@pytest.mark.parametrize("kind", ["rolling", "latent"])
+def test_a_copy_of_either_stands_by_itself(copied, kind):
+    cache = rolled() if kind == "rolling" else LatentCache(B, MAX, D, 5)
+    k = torch.ones(B, G, 2, D) if kind == "rolling" else torch.ones(B, 1, 2, D + 5)
+    cache.append(k, k[..., :D])
+    twin = copied(cache)
+    twin.append(2 * k, 2 * k[..., :D])
+    assert (twin.length, cache.length) == (cache.length + 2, cache.length)
+    assert (twin.values[:, :, -2:] == 2).all()
+    assert (cache.values[:, :, -2:] == 1).all()
+
+
+def test_sizes_of_either_are_checked():
+    for make, message in [
+        (lambda: RollingCache(B, G, 0, D), r"window \(0\) must be at least 1"),
+        (lambda: LatentCache(B, MAX, 0), r"latent_dim \(0\) must be at least 1"),
+        (lambda: LatentCache(B, MAX, D, -1), r"rotary_dim \(-1\) must be at least 0"),
+        (lambda: LatentCache(B, MAX, D).append(torch.ones(B, 1, 2, D), torch.ones(B, 1, 2, D - 1)), "v must be"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            make()

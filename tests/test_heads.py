@@ -1,6 +1,7 @@
 """`MultiHeadAttention`: against the oracle, torch's own, its other path, its cache, and at its edges."""
 
 import itertools
+from functools import partial
 
 import numpy as np
 import pytest
@@ -129,6 +130,28 @@ def test_fused_equals_explicit(dtype, n_kv_heads, cross, key, mask, bias, causal
     if mask:
         assert torch.count_nonzero(maps["attention"][1, :, 3]) == 0
         assert_close(fused[1, 3], attn.out.bias)
+
+
+def test_normed_queries_and_keys_are_normed_head_by_head_before_they_are_rotated():
+    attn = layer(n_kv_heads=2, rotary=Rotary(D), qk_norm=partial(nn.RMSNorm, eps=1e-3), bias=False)
+    x, context = tensor(B, I, M), tensor(B, J, M, seed=2)
+    w_q, w_k, w_v, w_out = map(torch.from_numpy, matrices(attn))
+    for source in (None, context):
+        keyed = x if source is None else source
+        q, k, v = split_heads(x @ w_q, H), split_heads(keyed @ w_k, 2), split_heads(keyed @ w_v, 2)
+        q, k = (y / (y.square().mean(-1, keepdim=True) + 1e-3).sqrt() for y in (q, k))
+        q, k = Rotary(D)(q * attn.q_norm.weight.detach()), Rotary(D)(k * attn.k_norm.weight.detach())
+        heads, _ = reference.attention(q, *(y.repeat_interleave(3, dim=1) for y in (k, v)))
+        want = merge_heads(torch.from_numpy(heads)) @ w_out
+        assert_close(attn(x, source), want, atol=1e-12, rtol=0)
+
+
+@torch.no_grad()
+def test_normed_queries_meet_a_filled_cache_as_without():
+    attn, x, context = layer(qk_norm=nn.RMSNorm, rotary=Rotary(D)), tensor(B, I, M), tensor(B, J, M, seed=2)
+    cache = attn.new_cache(B, J)
+    for _ in range(2):
+        assert_close(attn(x, context, cache=cache), attn(x, context), atol=1e-12, rtol=0)
 
 
 def test_dropout_is_equal_on_both_paths_and_off_in_evaluation():

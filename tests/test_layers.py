@@ -10,8 +10,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FLOORS = {
-    0: "mha: reference validation precision detours lags masks positions cache attention row_linear checkpoint",
-    1: "mha: heads variants",
+    0: "mha: reference validation precision detours lags masks patterns positions cache attention row_linear"
+    " checkpoint",
+    1: "mha: heads latent variants",
     2: "mha: blocks",
     3: "mha: models",
     4: "mha: tasks text train generate recording",
