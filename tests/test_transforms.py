@@ -10,9 +10,11 @@ from torch.func import functional_call, grad, vmap
 from torch.nn.utils import parametrize, prune
 from torch.testing import assert_close
 
-from mha.blocks import DecoderBlock, EncoderBlock
+from mha.blocks import DecoderBlock, EncoderBlock, GatedFeedForward
 from mha.heads import MultiHeadAttention
+from mha.latent import LatentAttention
 from mha.masks import padding_mask
+from mha.patterns import Sink, SlidingWindow
 from mha.positions import Rotary
 
 B, H, I, J, D = 2, 3, 5, 7, 4  # noqa: E741
@@ -51,6 +53,11 @@ CASES = {
     "causal": Case(lambda: MultiHeadAttention(M, H), x, is_causal=True),
     "cross": Case(lambda: MultiHeadAttention(M, H, n_kv_heads=1), x, memory),
     "rotary": Case(lambda: MultiHeadAttention(M, H, rotary=Rotary(D)), x, is_causal=True),
+    "patterns": Case(
+        lambda: MultiHeadAttention(M, H, qk_norm=nn.RMSNorm, patterns=[SlidingWindow(3), Sink(H)]), x, is_causal=True
+    ),
+    "latent": Case(lambda: LatentAttention(M, H, latent_dim=13, rotary=Rotary(D)), x, is_causal=True),
+    "gated": Case(lambda: EncoderBlock(M, H, 29, norm_first=True, ffn=GatedFeedForward(M, 29)), x),
     "halves": Case(lambda: MultiHeadAttention(M, H, rotary=Rotary(D, pairing="halves")), x),
     "encoder": Case(lambda: EncoderBlock(M, H, 29, norm_first=True), x),
     "decoder": Case(lambda: DecoderBlock(M, H, 29), x, memory),
