@@ -11,6 +11,7 @@ from torch.testing import assert_close
 from mha.generate import beam_search, generate
 from mha.models.bert import Encoder, EncoderConfig, MaskedLM
 from mha.models.gpt import GPT, GPTConfig
+from mha.models.llama import Llama, LlamaConfig
 from mha.models.relative import RelativeAttention
 from mha.models.t5 import T5, T5Config
 from mha.models.xlnet import XLNet, XLNetConfig
@@ -23,6 +24,7 @@ MAKE = {
     "bert": lambda: MaskedLM(EncoderConfig(**SIZES, max_len=13)),
     "t5": lambda: T5(T5Config(**SIZES, head_dim=5)),
     "xlnet": lambda: XLNet(XLNetConfig(**SIZES)),
+    "llama": lambda: Llama(LlamaConfig(**SIZES, head_dim=6, n_kv_heads=1, max_len=13, qk_norm=True, window=3)),
 }
 MAKE |= {"gpt_loss": MAKE["gpt"], "xlnet_permuted": MAKE["xlnet"]}
 
@@ -43,7 +45,7 @@ class Call(nn.Module):
         if self.name == "xlnet_permuted":
             predicted = order[:, 4:6]
             return self.model.permuted(ids, order, n_context=3, predicted=predicted, segment_ids=segments)
-        segmented = {} if self.name == "gpt" else {"segment_ids": segments}
+        segmented = {} if self.name in ("gpt", "llama") else {"segment_ids": segments}
         return self.model(ids, key_mask=key_mask, **segmented)
 
 
@@ -169,11 +171,11 @@ def test_padding_in_front_changes_nothing_step_by_step_with_caches():
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("name", ["gpt", "t5"])
+@pytest.mark.parametrize("name", ["gpt", "t5", "llama"])
 def test_under_autocast_a_cache_changes_nothing_but_the_time(name):
     model = Call(name).eval().model
     with torch.autocast("cpu", torch.bfloat16):
-        writer = model if name == "gpt" else model.decoder_for(model.encode(inputs()[0]))
+        writer = model if name != "t5" else model.decoder_for(model.encode(inputs()[0]))
         caches, start = writer.new_caches(B, I), inputs()[0]
         got = torch.cat([writer(piece, caches=caches) for piece in start.split([3, 1, 3], dim=1)], dim=1)
         want = writer(start)
