@@ -1,11 +1,13 @@
-"""The models beside those of transformers: a training step, decoding with a cache, a forward pass of the encoder.
+"""The models beside those of transformers, and beside a floor: a training step, decoding with a cache, the encoder.
 
     python -m benchmarks.models [--rounds 20] [--only "step 4/4/128/128/16"]
 
 Both sides have the same sizes, the same weights (copied over), no dropout, float32, and all threads torch takes. A
 training step is forward, cross-entropy of each next token, backward, clipping and AdamW (torch's fused one, for both).
 Decoding is greedy, 200 tokens behind a prompt of 16. The ragged batch has 32 sequences of 8 to 128 tokens, the lengths
-evenly spread, in mixed order: transformers gets it padded with an attention mask, as `encode_by_length` does.
+evenly spread, in mixed order: transformers gets it padded with an attention mask, as `encode_by_length` does. The floor
+is what no way of computing the same can leave out, matrix products and attention kernels: see `benchmarks.floors`. A
+training step's has no optimizer in it, and that of the ragged batch no padding.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import BertConfig, BertModel, GPT2Config, GPT2LMHeadModel
 
+from benchmarks import floors
 from benchmarks.stored import milliseconds, ratio, save_results
 from mha.checkpoint import load_weights
 from mha.generate import generate
@@ -66,10 +69,10 @@ def gpt_pair(size: Size) -> tuple[GPT, GPT2LMHeadModel]:
     return ours, theirs
 
 
-def losses(size: Size) -> dict[str, tuple[nn.Module, Callable[[], Tensor]]]:
+def losses(size: Size, pair: tuple[GPT, GPT2LMHeadModel]) -> dict[str, tuple[nn.Module, Callable[[], Tensor]]]:
     """Each model, and its mean loss over the next tokens of the same batch."""
     tokens = torch.randint(VOCAB_SIZE, (size.batch, size.length), generator=torch.Generator().manual_seed(0))
-    ours, theirs = gpt_pair(size)
+    ours, theirs = pair
     return {
         "mha": (ours, lambda: ours.next_token_loss(tokens)),
         "transformers": (theirs, lambda: theirs(tokens, labels=tokens).loss),
@@ -78,7 +81,9 @@ def losses(size: Size) -> dict[str, tuple[nn.Module, Callable[[], Tensor]]]:
 
 def training_steps(size: Size) -> Calls:
     """One update each; the weights move on from call to call."""
-    return {name: _step(model, loss) for name, (model, loss) in losses(size).items()}
+    pair = gpt_pair(size)
+    steps = {name: _step(model, loss) for name, (model, loss) in losses(size, pair).items()}
+    return {**steps, "floor": floors.training_step(pair[0], [size.length - 1] * size.batch)}
 
 
 def _step(model: nn.Module, loss: Callable[[], Tensor]) -> Callable[[], object]:
@@ -102,6 +107,7 @@ def decoding(size: Size, batch: int = 1) -> Calls:
     return {
         "mha": lambda: generate(ours, prompt, NEW_TOKENS),
         "transformers": lambda: theirs.generate(prompt, max_new_tokens=NEW_TOKENS, **options),
+        "floor": floors.decoding(ours, NEW_TOKENS),
     }
 
 
@@ -111,7 +117,11 @@ def encoding(ragged: bool) -> Calls:
     generator = torch.Generator().manual_seed(0)
     tokens = torch.randint(1000, ours.config.vocab_size, (32, 128 if ragged else 64), generator=generator)
     if not ragged:
-        return {"mha": _inference(lambda: ours(tokens)), "transformers": _inference(lambda: theirs(tokens)[0])}
+        return {
+            "mha": _inference(lambda: ours(tokens)),
+            "transformers": _inference(lambda: theirs(tokens)[0]),
+            "floor": floors.forward_pass(ours, [64] * 32),
+        }
     lengths = torch.linspace(8, 128, 32).round().long()[torch.randperm(32, generator=generator)]
     key_mask = padding_mask(lengths, 128)
     tokens, mask = tokens * key_mask, key_mask.long()
@@ -119,6 +129,7 @@ def encoding(ragged: bool) -> Calls:
         "mha": _inference(lambda: encode_by_length(ours, tokens, key_mask=key_mask)),
         "transformers": _inference(lambda: theirs(tokens, attention_mask=mask)[0]),
         "mha, padded": _inference(lambda: ours(tokens, key_mask=key_mask)),
+        "floor": floors.forward_pass(ours, lengths.tolist()),
     }
 
 
@@ -157,24 +168,33 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--only", choices=CASES, help="one case; nothing is stored then")
     options = parser.parse_args()
-    cells = []
-    for name in tqdm([options.only] if options.only else CASES):
-        times = time_calls(CASES[name](), rounds=options.rounds)
-        cells.append({"case": name, "milliseconds": milliseconds(times), "ratio": ratio(times, "mha", "transformers")})
+    names = [options.only] if options.only else CASES
+    cells = [{"case": name, **compared(time_calls(CASES[name](), rounds=options.rounds))} for name in tqdm(names)]
     print(table(cells))
     if not options.only:
         versions = {"transformers": metadata.version("transformers"), "rounds": options.rounds}
         print(save_results("models", versions | {"cells": cells}))
 
 
+def compared(times: dict[str, list[float]]) -> dict[str, Any]:
+    """Medians and spread in milliseconds, and the two ratios that count."""
+    return {
+        "milliseconds": milliseconds(times),
+        "ratio_to_transformers": ratio(times, "mha", "transformers"),
+        "ratio_to_floor": ratio(times, "mha", "floor"),
+    }
+
+
 def table(cells: list[dict[str, Any]]) -> str:
-    """One line a case: medians in milliseconds, then ours over theirs with quartiles."""
-    lines = [f"{'layers/heads/d_model/length/batch':34}{'mha':>10}{'transformers':>14}   ratio"]
+    """One line a case: medians in milliseconds, then our ratio to each of the others with its quartiles."""
+    names = ("mha", "transformers", "floor")
+    heads = "".join(f"{name:>13}" for name in names)
+    lines = [f"{'layers/heads/d_model/length/batch':34}{heads}   {'/ transformers':23}/ floor"]
     for cell in cells:
-        ours, theirs = (cell["milliseconds"][name]["median"] for name in ("mha", "transformers"))
-        lines.append(
-            f"{cell['case']:34}{ours:10.2f}{theirs:14.2f}   {'{:.3f} [{:.3f}, {:.3f}]'.format(*cell['ratio'])}"
-        )
+        medians = "".join(f"{cell['milliseconds'][name]['median']:13.2f}" for name in names)
+        ratios = [cell[f"ratio_to_{name}"] for name in names[1:]]
+        shown = "   ".join("{:.2f} [{:.2f}, {:.2f}]".format(*found) for found in ratios)
+        lines.append(f"{cell['case']:34}{medians}   {shown}")
     return "\n".join(lines)
 
 
