@@ -20,7 +20,16 @@ from mha.validation import (
     check_torch_generator,
 )
 
-__all__ = ["Decoder", "Sampling", "beam_search", "generate", "greedy", "probabilities"]
+__all__ = [
+    "Decoder",
+    "Sampling",
+    "beam_search",
+    "check_eos",
+    "check_request",
+    "generate",
+    "greedy",
+    "probabilities",
+]
 
 SHARP = 1e-6  # a temperature below which dividing by it could overflow
 WORTH_A_COPY = 32  # tokens, from which on `wide_by_column` saves more than it costs
@@ -103,8 +112,11 @@ class Sampling:
 
     def __call__(self, logits: Tensor) -> Tensor:
         """(b, v) -> (b,)."""
-        weights = probabilities(logits, temperature=self.temperature, top_k=self.top_k, top_p=self.top_p)
-        return torch.multinomial(weights, 1, generator=self.generator)[:, 0]
+        return torch.multinomial(self.shares(logits), 1, generator=self.generator)[:, 0]
+
+    def shares(self, logits: Tensor) -> Tensor:
+        """What is drawn from: (..., v) -> (..., v), rows sum to 1."""
+        return probabilities(logits, temperature=self.temperature, top_k=self.top_k, top_p=self.top_p)
 
 
 def generate(
@@ -131,7 +143,7 @@ def generate(
         ValueError: max_new_tokens is not positive, or more than the model has room for; prompt has another shape; an id
             is outside the vocabulary; as the model does.
     """
-    _check_request(model, prompt, max_new_tokens, eos_id)
+    check_request(model, prompt, max_new_tokens, eos_id)
     check_callable("choose", choose)
     batch, start = prompt.shape
     tokens = prompt.new_full((batch, start + max_new_tokens), 0 if eos_id is None else eos_id)
@@ -150,7 +162,7 @@ def _continue(model: Decoder, tokens: Tensor, start: int, choose: Choose, eos_id
     done = 0  # tokens in the caches
     for end in range(start, stop):
         logits = model(tokens[:, done:end], caches=caches)[:, -1]  # (b, v)
-        _check_eos(eos_id, logits)
+        check_eos(eos_id, logits)
         chosen = choose(logits)
         if not (choose is greedy or isinstance(choose, Sampling)):  # which can give nothing else
             _check_chosen(chosen, logits)
@@ -188,7 +200,7 @@ def beam_search(
         TypeError, ValueError: as `generate` does; n_beams is no positive integer, length_penalty no finite number, or
             prompt is not one sequence.
     """
-    _check_request(model, prompt, max_new_tokens, eos_id)
+    check_request(model, prompt, max_new_tokens, eos_id)
     check_integer("n_beams", n_beams, at_least=1)
     check_number("length_penalty", length_penalty)
     if len(prompt) != 1:
@@ -213,7 +225,7 @@ def _search(
     step = tokens
     for _ in range(max_new_tokens):
         log_p = _wide(model(step, caches=caches)[:, -1]).log_softmax(-1)  # (k, v)
-        _check_eos(eos_id, log_p)
+        check_eos(eos_id, log_p)
         if eos_id is not None:
             log_p[ended] = -torch.inf  # an ended beam goes on with eos alone, at no cost
             log_p[ended, eos_id] = 0.0
@@ -245,7 +257,8 @@ def _check_sampling(temperature: float, top_k: int | None, top_p: float | None) 
         check_number("top_p", top_p, above=0, at_most=1)
 
 
-def _check_request(model: Decoder, prompt: Tensor, max_new_tokens: int, eos_id: int | None) -> None:
+def check_request(model: Decoder, prompt: Tensor, max_new_tokens: int, eos_id: int | None) -> None:
+    """Refuse what `generate` would refuse of these arguments, with the errors that it raises."""
     check_callable("model", model)
     check_integer("max_new_tokens", max_new_tokens, at_least=1)
     if eos_id is not None:
@@ -259,7 +272,8 @@ def _check_request(model: Decoder, prompt: Tensor, max_new_tokens: int, eos_id: 
         )
 
 
-def _check_eos(eos_id: int | None, logits: Tensor) -> None:
+def check_eos(eos_id: int | None, logits: Tensor) -> None:
+    """Refuse an eos_id for which there is no logit: ValueError."""
     if eos_id is not None and eos_id >= logits.shape[-1]:
         raise ValueError(f"eos_id ({eos_id}) must be below the number of tokens ({logits.shape[-1]})")
 

@@ -15,7 +15,7 @@ FLOORS = {
     1: "mha: heads latent variants",
     2: "mha: blocks",
     3: "mha: models",
-    4: "mha: tasks text train generate recording",
+    4: "mha: tasks text train generate drafts speculative recording",
     5: "mha: compress interpret bias measure statistics parallel",
     6: "mha: view",
     7: "course: claims findings plain predict progress verdicts checks figures tables columns touch gpu_page",
