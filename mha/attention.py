@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mha.masks import causal_mask, combine_masks
 from mha.precision import half_precision, same_precision
-from mha.validation import check_number, check_tensor
+from mha.validation import check_number, check_tensor, was_checked
 
 __all__ = ["as_mask_of_keys", "attention", "check_attention", "check_mask", "fused_attention", "repeat_kv"]
 
@@ -98,7 +98,8 @@ def fused_attention(
     Raises:
         As `attention` does.
     """
-    check_attention(q, k, v, attn_mask, attn_bias, is_causal=is_causal, dropout_p=dropout_p, scale=scale)
+    if not was_checked():
+        check_attention(q, k, v, attn_mask, attn_bias, is_causal=is_causal, dropout_p=dropout_p, scale=scale)
     n_queries, n_keys = q.shape[-2], k.shape[-2]
     if is_causal and n_queries == 1:
         is_causal = False  # the one query is level with the last key: nothing lies ahead of it

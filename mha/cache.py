@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mha.precision import same_precision
-from mha.validation import check_integer, check_tensor, readable
+from mha.validation import check_integer, check_tensor, readable, was_checked
 
 __all__ = ["KVCache", "LatentCache", "LayerCaches", "RollingCache", "check_cache"]
 
@@ -103,8 +103,9 @@ class KVCache:
             ValueError: wrong shape, dtype or device; more tokens than there is room for; a tensor that requires grad
                 while grad is enabled. Nothing is written then.
         """
-        self._check(k, v)
-        self._check_room(k)
+        if not was_checked():
+            self._check(k, v)
+            self._check_room(k)
         n_tokens = k.shape[-2]
         self._keys.narrow(2, self._length, n_tokens).copy_(k)
         self._values.narrow(2, self._length, n_tokens).copy_(v)
@@ -241,7 +242,8 @@ class RollingCache(KVCache):
         Raises:
             ValueError: wrong shape, dtype or device; a tensor that requires grad while grad is enabled.
         """
-        self._check(k, v)
+        if not was_checked():
+            self._check(k, v)
         dtype = self._both.dtype
         keys, values = (torch.cat([x, new.to(dtype)], dim=2) for x, new in ((self.keys, k), (self.values, v)))
         self._length += k.shape[2]

@@ -18,6 +18,7 @@ from mha.validation import (
     check_number,
     check_tensor,
     check_torch_generator,
+    checked_before,
 )
 
 __all__ = [
@@ -161,7 +162,8 @@ def _continue(model: Decoder, tokens: Tensor, start: int, choose: Choose, eos_id
     ended = torch.zeros(batch, dtype=torch.bool, device=tokens.device)
     done = 0  # tokens in the caches
     for end in range(start, stop):
-        logits = model(tokens[:, done:end], caches=caches)[:, -1]  # (b, v)
+        with checked_before() if done else nullcontext():
+            logits = model(tokens[:, done:end], caches=caches)[:, -1]  # (b, v)
         check_eos(eos_id, logits)
         chosen = choose(logits)
         if not (choose is greedy or isinstance(choose, Sampling)):  # which can give nothing else

@@ -16,7 +16,7 @@ from mha.masks import check_key_mask, combine_masks
 from mha.patterns import Pattern
 from mha.precision import layer_precision, product_dtype
 from mha.row_linear import linear_layer, linear_part
-from mha.validation import check_integer, check_number, check_stream, check_tensor
+from mha.validation import check_integer, check_number, check_stream, check_tensor, was_checked
 
 __all__ = ["MultiHeadAttention", "merge_heads", "normed", "split_heads"]
 
@@ -36,7 +36,8 @@ def split_heads(x: Tensor, n_heads: int) -> Tensor:
     check_integer("n_heads", n_heads, at_least=1)
     if x.shape[-1] % n_heads:
         raise ValueError(f"the width of x ({x.shape[-1]}) must be divisible by n_heads ({n_heads})")
-    return x.unflatten(-1, (n_heads, -1)).transpose(-3, -2)  # (..., i, h·d) -> (..., i, h, d) -> (..., h, i, d)
+    heads = x.view(*x.shape[:-1], n_heads, x.shape[-1] // n_heads)  # (..., i, h·d) -> (..., i, h, d)
+    return heads.transpose(-3, -2)  # -> (..., h, i, d)
 
 
 def merge_heads(x: Tensor) -> Tensor:
@@ -215,6 +216,8 @@ class MultiHeadAttention(nn.Module):
 
     def check_inputs(self, x: Tensor, context: Tensor | None) -> None:
         """Refuse an x (b, i, m) or a context (b, j, m) that does not fit the layer, as `forward` does."""
+        if was_checked():
+            return
         check_stream("x", x, self.d_model, self.qkv, batched=True)
         if context is not None:
             check_stream("context", context, self.d_model, self.qkv, batched=True)
@@ -223,7 +226,7 @@ class MultiHeadAttention(nn.Module):
 
     def project(self, x: Tensor, context: Tensor | None, cache: KVCache | None) -> tuple[Tensor, Tensor, Tensor]:
         """q (b, h, i, d), k and v (b, g, j, d), placed, with what the cache holds; arguments as for `forward`."""
-        if cache is not None:
+        if cache is not None and not was_checked():
             check_cache(cache, x, context)
         offset = cache.length if cache is not None and context is None else 0
         if context is None:
@@ -248,7 +251,7 @@ class MultiHeadAttention(nn.Module):
 
     def _split(self, projected: Tensor, widths: list[int]) -> tuple[Tensor, ...]:
         heads = [width // self.head_dim for width in widths]
-        return split_heads(projected, sum(heads)).split(heads, dim=-3)  # (b, i, n·d) -> (b, n, i, d), cut along n
+        return split_heads(projected, sum(heads)).split_with_sizes(heads, dim=-3)  # (b, i, n·d) -> (b, n, i, d), cut
 
     def _place(self, x: Tensor, norm: nn.Module | None, offset: int) -> Tensor:
         """Queries or keys as they are compared: normed, then turned by their positions."""

@@ -13,7 +13,7 @@ from mha.cache import KVCache, LatentCache, check_cache
 from mha.heads import MultiHeadAttention, normed, split_heads
 from mha.positions import Rotary
 from mha.row_linear import linear_layer
-from mha.validation import check_integer
+from mha.validation import check_integer, was_checked
 
 __all__ = ["LatentAttention"]
 
@@ -87,7 +87,7 @@ class LatentAttention(MultiHeadAttention):
 
     def project(self, x: Tensor, context: Tensor | None, cache: KVCache | None) -> tuple[Tensor, Tensor, Tensor]:
         """q (b, h, i, d + r); a latent and its position's key (b, 1, j, c + r); the latent alone (b, 1, j, c)."""
-        if cache is not None:
+        if cache is not None and not was_checked():
             check_cache(cache, x, None)
         offset = 0 if cache is None else cache.length
         projected, latent, position = linear_layer(self.qkv, x).split(self._widths, dim=-1)

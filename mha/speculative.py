@@ -139,4 +139,4 @@ def _fitting(proposal: Proposal, n: int, text: Tensor) -> Proposal:
     check_tensor("proposal.tokens", proposal.tokens)
     if proposal.tokens.dim() != 1 or len(proposal.tokens) > n:
         raise ValueError(f"draft must propose (k,) tokens, k at most {n}, got {tuple(proposal.tokens.shape)}")
-    return proposal._replace(tokens=proposal.tokens.to(text))
+    return Proposal(proposal.tokens.to(text), proposal.shares)

@@ -202,6 +202,27 @@ def test_wide_matrices_are_read_by_column_and_the_model_stays_as_it_is(monkeypat
     model(torch.randn(2, 3)).sum().backward()  # still to be trained
 
 
+def test_what_is_not_plain_keeps_its_way_where_others_are_laid_out(monkeypatch):
+    monkeypatch.setattr(mha.row_linear, "SMALL", 1)
+    torch.manual_seed(0)
+    model, x = nn.Sequential(nn.Linear(5, 6), nn.Linear(6, 7), nn.Linear(7, 6)), torch.randn(1, 5)
+    doubled_output(model[1])
+    want = model(x)
+    with wide_by_column(model), torch.no_grad():
+        out = x
+        for layer in model:
+            out = linear_layer(layer, out)
+    assert_close(out, want)
+    seen = []
+    handle = register_module_forward_hook(lambda module, _, out: seen.append(module))
+    try:
+        with wide_by_column(model), torch.no_grad():
+            linear_layer(model[0], x)
+    finally:
+        handle.remove()
+    assert seen == [model[0]]
+
+
 def test_contexts_that_overlap_end_each_for_itself(monkeypatch):
     monkeypatch.setattr(mha.row_linear, "SMALL", 1)
     model, x = nn.Sequential(nn.Linear(3, 7), nn.Linear(7, 3)), torch.randn(1, 3)

@@ -1,5 +1,6 @@
 """The vocabulary of refusals: what passes, what does not, and what is said."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,10 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+import mha.blocks
+from mha.generate import generate
+from mha.heads import MultiHeadAttention
+from mha.models.gpt import GPT, GPTConfig
 from mha.validation import (
     check_callable,
     check_choice,
@@ -18,6 +23,7 @@ from mha.validation import (
     check_sizes,
     check_stream,
     check_texts,
+    checked_before,
     readable,
 )
 
@@ -175,3 +181,36 @@ def test_a_stream_may_have_any_leading_axes_unless_it_is_a_batch():
         check_stream("x", torch.zeros(5, 7, dtype=torch.float64), 7, layer)
     with pytest.raises(ValueError, match="x must be on cpu as the layer is, got meta"):
         check_stream("x", torch.zeros(5, 7, device="meta"), 7, layer)
+
+
+def test_layers_leave_out_their_checks_only_where_and_while_they_are_told_to():
+    layer, x = MultiHeadAttention(6, 2), torch.zeros(1, 3, 6, dtype=torch.float64)
+
+    def refused():
+        with pytest.raises(ValueError, match=r"x must be torch.float32 as the layer is, got torch.float64"):
+            layer(x)
+
+    with checked_before():
+        with pytest.raises(RuntimeError, match="dtype"):
+            layer(x)
+        with ThreadPoolExecutor(1) as other:  # which has not been told
+            other.submit(refused).result()
+        compiled = torch.compile(layer, backend="eager", fullgraph=True)
+        assert compiled(x.float()).shape == (1, 3, 6)
+    refused()
+    with pytest.raises(RuntimeError, match="stop"), checked_before():
+        raise RuntimeError("stop")
+    refused()
+
+
+@pytest.mark.parametrize("use_cache", [True, False])
+def test_of_the_steps_of_a_cache_the_layers_check_the_first(monkeypatch, use_cache):
+    checked, check = [], mha.blocks.check_stream
+    monkeypatch.setattr(
+        mha.blocks, "check_stream", lambda name, x, *_, **__: checked.append(x.shape[1]) or check(name, x, *_, **__)
+    )
+    gpt = GPT(GPTConfig(7, 6, 2, 2, 11, 13)).eval()
+    generate(gpt, torch.zeros(1, 5, dtype=torch.int64), 3, use_cache=use_cache)
+    assert sorted(set(checked)) == ([5] if use_cache else [5, 6, 7])
+    with pytest.raises(ValueError, match="must lie between 0 and 6, got 7 to 7"):
+        generate(gpt, torch.zeros(1, 5, dtype=torch.int64), 3, choose=lambda logits: torch.tensor([7]))

@@ -133,11 +133,11 @@ class GPT(nn.Module):
         check_ids("token_ids", token_ids, self.config.vocab_size)
         if caches is not None and len(caches) != len(self.blocks):
             raise ValueError(f"caches must be one a block ({len(self.blocks)}), got {len(caches)}")
-        caches = None if caches is None else LayerCaches(caches)  # which refuses one that two blocks share
+        if caches is not None and not isinstance(caches, LayerCaches):
+            caches = LayerCaches(caches)  # which refuses one that two blocks share
         offset = 0 if caches is None else caches.length
-        x: Tensor = self.dropout(
-            self.positions(self.tokens(token_ids), offset, key_mask=key_mask)
-        )  # (b, i) -> (b, i, m)
+        x: Tensor = self.positions(self.tokens(token_ids), offset, key_mask=key_mask)  # (b, i) -> (b, i, m)
+        x = self.dropout(x) if self.training else x
         for index, block in enumerate(self.blocks):
             x = block(x, key_mask=key_mask, is_causal=True, cache=None if caches is None else caches[index])
         normed: Tensor = self.norm(x)
