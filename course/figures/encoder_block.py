@@ -89,9 +89,12 @@ def in_short(deepest: Mapping[str, int], answered: Mapping[str, Sequence[float]]
     bars = top.barh(order, [deepest[n] for n in order], color=[looks[n]["color"] for n in order], height=0.6)
     top.bar_label(bars, padding=4, fontsize=12)
     top.set(title="deepest stack that learned (blocks)", xlim=(0, 13))
-    marks = {"one item": {"markersize": 13, "fillstyle": "none"}, "eight items": {"markersize": 7}}
+    marks: dict[str, dict[str, Any]] = {
+        "one item": {"marker": "o", "markersize": 13, "fillstyle": "none"},
+        "eight items": {"marker": "s", "markersize": 7},
+    }
     for (items, look), shares in zip(marks.items(), zip(*answered.values(), strict=True), strict=True):
-        bottom.plot(shares, list(answered), "os"[items == "eight items"], label=items, **look)
+        bottom.plot(shares, list(answered), linestyle="none", label=items, **look)
     bottom.set(title="answered over 256 tokens (%)", xlim=(0, 106))
     bottom.margins(y=0.25)
     for ax in (top, bottom):
