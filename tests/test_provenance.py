@@ -138,22 +138,8 @@ def test_every_version_of_python_gives_the_same_hash():
     )
     assert Code([("experiments/table.py", source)]).digests("experiments.table") == ["7a55fbf4fd3751d7c1f06b12ad122c86"]
 
-    (*("block_ablation", "block_rates", "carrying_heads", "compared_heads", "continuation", "distance_rates"),)
-    (*("experiments", "fine_tuning", "gap_filling", "head_counts", "head_timing", "induction"),)
-    (
-        *(
-            "induction_circuit",
-            "learned_scores",
-            "length_generalization",
-            "long_range",
-            "long_range_patience",
-            "long_range_rates",
-        ),
-    )
-    (*("position_readout", "results", "text_lengths", "text_to_text", "tied_projections", "tuned_distance"),)
-    (*("two_sided", "untrained_twins", "where_heads_look"),)
 
-
+TABLES = {path.stem for path in (ROOT / "experiments" / "results").glob("*.json")}
 DEEP = [
     # every model attends, by mha.attention, which imports this
     (
