@@ -102,6 +102,12 @@ WRONG = [
         "row r is place n + r",
     ),
     (check.induction_score, lambda w: w.diagonal(w.shape[1], 1, 2).mean(-1), "itself", "n places back"),
+    (
+        check.induction_score,
+        lambda w: w.diagonal(1 - w.shape[1], 1, 2).mean(-1),
+        "rows-of-both-copies",
+        "place n + r already",
+    ),
     (check.induction_score, lambda w: w.diagonal(1, 1, 2).sum(-1), "sum", "take their mean"),
     (check.induction_score, lambda w: w.diagonal(1, 1, 2).mean(0), "over-heads", "one number a head"),
     (check.induction_score, lambda w: w.diagonal(1, 1, 2), "each-query", "average them"),

@@ -254,6 +254,12 @@ induction_score = Exercise(
             "this is the weight on the query's own token: its previous occurrence is n places back.",
         ),
         Mistake(
+            "rows-of-both-copies",
+            "found = asked + 1 -> found = asked + 1 - n",
+            "n is taken off as if the first copy had rows here too: row r is place n + r already, so its key is r + 1.",
+            also=(f"{_PICKED} -> weights.diagonal(1 - n, axis1=-2, axis2=-1)",),
+        ),
+        Mistake(
             "sum",
             f"{_SCORES} -> scores = picked.sum(axis=-1)",
             "this is the sum over the queries: take their mean.",
