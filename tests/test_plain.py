@@ -40,6 +40,14 @@ $$
 b \\tag{{2}}
 $$ (second)
 
+Which?
+
+<details><summary>Solution</summary>
+
+That.
+
+</details>
+
 #### Exercise 1 (build, ★★★, 20 min)
 
 Write it.
@@ -53,6 +61,14 @@ Think.
 <details><summary>Solution</summary>
 
 In words.
+
+</details>
+
+And then?
+
+<details><summary>Solution</summary>
+
+This.
 
 </details>"""
 WRONG = f"""# One
@@ -206,7 +222,8 @@ def test_a_plain_chapter_becomes_a_page(with_references):
     assert re.findall(r'class="eqno">\((\d)\)', source) == ["1", "2"]
     assert "tag{" not in source
     assert page.folds["Hint 1"].split() == ["Think."]
-    assert page.folds["Solution to exercise 1"].split() == ["In", "words.", "x", "=", "1", "x", "=", "2"]
+    assert page.folds["Solution to exercise 1"].split() == ["In", "words."]
+    assert page.folds["Solution"].split() == ["That.", "This.", "x", "=", "1", "x", "=", "2"]  # of no exercise
     assert re.search(r'build, <abbr title="hard">★★★</abbr>, 20 min', source)
 
 

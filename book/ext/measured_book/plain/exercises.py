@@ -17,6 +17,7 @@ from .folding import SOLUTION
 
 LOGGER = logging.getLogger(__name__)
 COUNT = "measured_book:exercises"  # how many exercises this page has had so far
+SOLVED = "measured_book:solved"  # the last of them that has its solution
 HARDNESS = {1: "easy", 2: "medium", 3: "hard"}
 
 __all__ = ["setup"]
@@ -72,8 +73,10 @@ class FoldDirective(SphinxDirective):
     def run(self) -> list[Node]:
         summary = self.arguments[0]
         kind = summary.split()[0].lower()
-        if kind == SOLUTION:
-            summary = f"Solution to exercise {self.env.temp_data.get(COUNT, 0)}"
+        page = self.env.temp_data
+        if kind == SOLUTION and page.get(COUNT, 0) > page.get(SOLVED, 0):  # else it answers a question of the text
+            page[SOLVED] = page[COUNT]
+            summary = f"Solution to exercise {page[COUNT]}"
         fold = details(summary=summary, classes=["fold", kind])
         self.set_source_info(fold)
         self.state.nested_parse(self.content, self.content_offset, fold)
