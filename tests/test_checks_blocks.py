@@ -243,6 +243,8 @@ def test_the_right_block_is_the_book_s_block(norm_first):
     torch.manual_seed(0)
     block = EncoderBlock(12, n_heads=3, d_ff=20, norm_first=norm_first).double()
     parts = (block.attn, block.ffn, block.attn_norm, block.ffn_norm)
+    for norm in parts[2:]:
+        torch.nn.init.normal_(norm.weight)  # at 1 both norms would be one function
     x = torch.randn(2, 5, 12, dtype=torch.float64)
     with torch.no_grad():
         torch.testing.assert_close(check.block.right(x, *parts, norm_first), block(x))
