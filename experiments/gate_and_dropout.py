@@ -24,25 +24,10 @@ from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
 from experiments.runner import Row, main
-from mha.blocks import FeedForward
+from mha.blocks import FeedForward, GatedFeedForward
 from mha.train import fit
 
 D_MODEL, N_KNOWN, BATCH, STEPS, WARMUP, LR = 64, 100, 32, 150, 15, 3e-3
-
-
-class Gated(nn.Module):
-    """A gated feed-forward net without biases, SwiGLU (Shazeer 2020)."""
-
-    def __init__(self, d_model: int, d_ff: int, *, dropout: float = 0.0) -> None:
-        super().__init__()
-        self.gate = nn.Linear(d_model, d_ff, bias=False)
-        self.up = nn.Linear(d_model, d_ff, bias=False)
-        self.down = nn.Linear(d_ff, d_model, bias=False)
-        self.dropout = nn.Dropout(dropout)
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.down(self.dropout(F.silu(self.gate(x)) * self.up(x)))
-        return out
 
 
 class NoNet(nn.Module):
@@ -54,9 +39,9 @@ class NoNet(nn.Module):
 
 NETS: dict[str, Callable[[], nn.Module]] = {
     "two maps": lambda: FeedForward(D_MODEL, 192),
-    "gate": lambda: Gated(D_MODEL, 128),
+    "gate": lambda: GatedFeedForward(D_MODEL, 128, bias=False),
     "dropout": lambda: FeedForward(D_MODEL, 192, dropout=0.5),
-    "gate and dropout": lambda: Gated(D_MODEL, 128, dropout=0.5),
+    "gate and dropout": lambda: GatedFeedForward(D_MODEL, 128, dropout=0.5, bias=False),
     "no net": NoNet,
 }
 RUNS: list[Row] = [{"net": net, "seed": seed} for net in NETS for seed in range(10)]
