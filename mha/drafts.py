@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from mha.generate import Choose, Decoder, Sampling, greedy
-from mha.validation import check_callable, check_integer
+from mha.validation import check_callable, check_integer, checked_before
 
 __all__ = ["Draft", "Proposal", "Propose", "SmallModel", "TextLookup", "check_rule", "n_leading"]
 
@@ -97,7 +98,8 @@ class _Writer:
         start, shares = len(text), []
         self._forget(text)
         for _ in range(min(n, self._room - start + 1)):
-            logits = self._model(text[None, len(self._read) :], caches=self._caches)[:, -1]  # (1, v)
+            with checked_before() if len(self._read) else nullcontext():
+                logits = self._model(text[None, len(self._read) :], caches=self._caches)[:, -1]  # (1, v)
             self._read = text
             if isinstance(self._choose, Sampling):
                 shares.append(self._choose.shares(logits))

@@ -8,6 +8,7 @@ token, or drawn from the model's own probabilities.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from mha.drafts import Draft, Proposal, check_rule, n_leading
 from mha.generate import Choose, Decoder, Sampling, check_eos, check_request, greedy
-from mha.validation import check_callable, check_integer, check_tensor
+from mha.validation import check_callable, check_integer, check_tensor, checked_before
 
 __all__ = ["Speculation", "speculate", "verify"]
 
@@ -86,7 +87,8 @@ def _passes(
         proposal = _fitting(propose(text, n), n, text)
         k = len(proposal.tokens)
         unread = torch.cat([text[done:], proposal.tokens])
-        logits = model(unread[None], caches=caches)[0, -k - 1 :]  # (k + 1, v)
+        with checked_before() if done else nullcontext():
+            logits = model(unread[None], caches=caches)[0, -k - 1 :]  # (k + 1, v)
         check_eos(eos_id, logits)
         kept, token = verify(logits, proposal, choose)
         added = torch.cat([proposal.tokens[:kept], token[None]])
