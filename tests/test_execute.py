@@ -6,10 +6,12 @@ import asyncio
 import base64
 import importlib.metadata
 import io
+import os
 import random
 import re
 import subprocess
 import sys
+import time
 import types
 
 import nbformat
@@ -21,7 +23,7 @@ from PIL.PngImagePlugin import PngInfo
 from mha.measure.setting import setting
 from tools import colab_packages
 from tools.colab import TAG, colab_cell, put_colab_cell
-from tools.execute import execute_all, named_paths, steady
+from tools.execute import execute_all, named_paths, processor_seconds, steady
 from tools.notebook_rules import problems_of_file
 from tools.notebooks import ROOT, code_cells, notebook_paths, read, stable
 
@@ -142,6 +144,15 @@ RUN_TIMES = [
 @pytest.mark.parametrize(("stored_s", "run_s", "expected"), RUN_TIMES)
 def test_the_stored_run_time_changes_only_with_the_chapter(stored_s, run_s, expected):
     assert steady(stored_s, run_s) == expected
+
+
+def test_what_counts_is_the_work_of_the_kernel_not_the_wait_for_a_core():
+    subprocess.run([sys.executable, "-c", "sum(range(10**7))"], check=True)  # work of a child
+    client = types.SimpleNamespace(km=types.SimpleNamespace(provisioner=types.SimpleNamespace(pid=os.getpid())))
+    before, start = processor_seconds(client), time.perf_counter()
+    time.sleep(0.5)
+    assert processor_seconds(client) - before < 0.3 < time.perf_counter() - start
+    assert before == pytest.approx(sum(os.times()[:4]), abs=0.3)
 
 
 def test_names_mean_chapters(book):
