@@ -68,6 +68,24 @@ def cached_as_part_of_the_whole(q, k, v, cached_k, cached_v):
     return (scipy.special.softmax(scores, axis=-1) @ values)[len(cached_k) :]
 
 
+def stand_loops(p, q):
+    stands = [min(1.0, a / b) for a, b in zip(p, q, strict=True)]
+    more = [max(a - b, 0.0) for a, b in zip(p, q, strict=True)]
+    return stands, [x / sum(more) for x in more]
+
+
+def stand_torch(p, q):
+    p, q = torch.from_numpy(p), torch.from_numpy(q)
+    more = (p - q).relu()
+    return (p / q).clamp(max=1), more / more.sum()
+
+
+def stand_of_common(p, q):
+    """By what both have of each token."""
+    both = np.minimum(p, q)
+    return both / q, (p - both) / (1 - both.sum())
+
+
 @pytest.mark.parametrize(
     ("judge", "answer"),
     [
@@ -77,6 +95,9 @@ def cached_as_part_of_the_whole(q, k, v, cached_k, cached_v):
         (check.cached_attention, cached_one_by_one),
         (check.cached_attention, cached_torch),
         (check.cached_attention, cached_as_part_of_the_whole),
+        (check.stand_or_replace, stand_loops),
+        (check.stand_or_replace, stand_torch),
+        (check.stand_or_replace, stand_of_common),
     ],
 )
 def test_right_answers_are_right(judge, answer):
@@ -185,6 +206,29 @@ WRONG = [
         lambda q, k, v, a, b: step(q, k, v, a, b, np.tri)[:, :2],
         "shape",
         "(3, 7), that is (i, d),",
+    ),
+    (check.stand_or_replace, lambda p, q: (np.minimum(q / p, 1), stand_loops(p, q)[1]), "ratio-turned", "turned round"),
+    (check.stand_or_replace, lambda p, q: (p / q, stand_loops(p, q)[1]), "not-cut-at-one", "cut the ratio off at 1"),
+    (check.stand_or_replace, lambda p, q: (p, stand_loops(p, q)[1]), "stands-by-p", "already, so p / q"),
+    (check.stand_or_replace, lambda p, q: (stand_loops(p, q)[0], p), "from-p", "what p has more than q"),
+    (
+        check.stand_or_replace,
+        lambda p, q: (stand_loops(p, q)[0], (p - q).clip(0)),
+        "not-divided",
+        "divide it by its sum",
+    ),
+    (
+        check.stand_or_replace,
+        lambda p, q: (stand_loops(p, q)[0], abs(p - q) / abs(p - q).sum()),
+        "either-way",
+        "not |p - q|",
+    ),
+    (check.stand_or_replace, lambda p, q: stand_loops(p, q)[::-1], "swapped", "changed places"),
+    (
+        check.stand_or_replace,
+        lambda p, q: (stand_loops(p, q)[0], stand_loops(q, p)[1]),
+        "what-q-has-more",
+        "too often as it is",
     ),
 ]
 

@@ -1,4 +1,4 @@
-"""Checks for the chapter on writing with a model: the nucleus, attention over a cache, the bytes of a cache."""
+"""Checks for the chapter on writing with a model: the nucleus, a cache and its bytes, a drafted token."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from course.checks.inputs import numbers
 from course.checks.numeric import Numbers
 from course.checks.shared import ATTENTION, CAUSAL, MASK, largest, total
 
-__all__ = ["EXERCISES", "cache_bytes", "cached_attention", "top_p"]
+__all__ = ["EXERCISES", "cache_bytes", "cached_attention", "stand_or_replace", "top_p"]
 
 Array = NDArray[Any]
 
@@ -499,4 +499,66 @@ cache_bytes = Numbers(
     },
 )
 
-EXERCISES = listed(top_p, cached_attention)
+# ---- a drafted token
+
+
+def _stand_or_replace(p: Array, q: Array) -> tuple[Array, Array]:
+    """How probably each drafted token stands, and what is drawn from in the place of one that does not."""
+    ratio = p / q
+    stands = np.minimum(ratio, 1.0)
+    more = np.maximum(p - q, 0.0)
+    instead = more / more.sum()
+    return stands, instead
+
+
+_CUT = "np.maximum(p - q, 0.0)"
+stand_or_replace = Exercise(
+    _stand_or_replace,
+    "p (v), q (v) -> stands (v), instead (v)",
+    trials=(
+        Trial("five tokens", {"p": _rows(5, 1, 5)[0], "q": _rows(6, 1, 5)[0]}),
+        Trial("seven tokens", {"p": _rows(8, 1, 7)[0], "q": _rows(9, 1, 7)[0]}),
+    ),
+    mistakes=(
+        Mistake(
+            "ratio-turned",
+            "p / q -> q / p",
+            "the ratio is turned round: a token that the model likes more than the draft, p above q, surely stands.",
+        ),
+        Mistake("not-cut-at-one", "np.minimum(ratio, 1.0) -> ratio", "a probability above 1: cut the ratio off at 1."),
+        Mistake(
+            "maximum",
+            "np.minimum(ratio, 1.0) -> np.maximum(ratio, 1.0)",
+            "the larger of ratio and 1 is taken: a probability is at most 1, so take the smaller.",
+        ),
+        Mistake(
+            "stands-by-p",
+            "np.minimum(ratio, 1.0) -> p",
+            "a token stands with probability p: the draft has proposed it with probability q already, so p / q.",
+        ),
+        Mistake(
+            "from-p",
+            f"{_CUT} -> p",
+            "the replacement is drawn from p: then what the draft likes comes too often. Take what p has more than q.",
+        ),
+        Mistake(
+            "what-q-has-more",
+            f"{_CUT} -> np.maximum(q - p, 0.0)",
+            "this is what q has more than p, which comes too often as it is: p - q, and 0 where that is negative.",
+        ),
+        Mistake(
+            "either-way",
+            f"{_CUT} -> np.abs(p - q)",
+            "the difference counts either way: a token that the draft likes too much gets 0 here, not |p - q|.",
+        ),
+        Mistake("not-divided", "more / more.sum() -> more", "what is left does not sum to 1: divide it by its sum."),
+        Mistake(
+            "softmax-of-what-is-left",
+            "more / more.sum() -> np.exp(more) / np.exp(more).sum()",
+            "a softmax gives every token something: divide by the sum.",
+        ),
+        Mistake("swapped", "return stands, instead -> return instead, stands", "the two results have changed places."),
+    ),
+)
+
+EXERCISES = listed(top_p, cached_attention, stand_or_replace)
