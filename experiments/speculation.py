@@ -1,6 +1,7 @@
 """How many tokens does one pass of a GPT give when something cheap drafts them, and is it faster?
 
-Fixed before the table was made:
+Fixed before the table was made, behind trial rows of one seed (with 20 texts, and a small model trained twice as long).
+A first table, timed by the clock, was made again by the processor's time, since other programs had stopped its rows:
 
 - Models: the GPT of `experiments/continuation.py` (two layers, half a million parameters) on held-out prose, and the
   one of `experiments/induction.py` on random blocks that repeat, which it was trained to copy.
@@ -8,8 +9,8 @@ Fixed before the table was made:
   ones for each seed, with 48 tokens; "copied" goes on from 8 blocks of 8 symbols given twice, with 16 symbols,
   greedily. The models are the same for all seeds: what varies is the text, and for "drawn" the chance.
 - Drafts: "lookup" copies from the text itself (`TextLookup`); "counts" takes the token that came most often behind the
-  last two in the training text; "small model" is a GPT of one layer and a quarter of the parameters, trained here on
-  the same text with the same loop; it is greedy for greedy text and draws for drawn text.
+  last two in the training text; "small model" is a GPT of one layer and 22 % of the parameters, trained here on the
+  same text with the same loop; it is greedy for greedy text and draws for drawn text.
 - Greedy text must be that of `generate`, token for token: stored is how many of the 8 are the "same".
 - Times, of the processor and on one thread: each text once by `generate` and once by `speculate`, behind a turn that is
   not timed. Drafting counts.
