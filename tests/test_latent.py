@@ -91,6 +91,16 @@ def test_the_cache_holds_one_vector_a_token():
     assert cache.values.data_ptr() == cache.keys.data_ptr()
 
 
+@torch.no_grad()
+def test_from_a_cache_no_key_is_made():
+    attn, x, made = layer(), tensor(B, I, M), []
+    attn.up.register_forward_hook(lambda module, inputs, out: made.append(out.shape[1]))
+    cache = attn.new_cache(B, I)
+    for piece in x.split([4, 1, 2], dim=1):
+        attn(piece, is_causal=True, cache=cache)
+    assert made == [4]  # the tokens read at once
+
+
 def test_recorded_either_way_the_weights_are_the_same():
     attn, x = layer(), tensor(B, I, M)
     with torch.no_grad(), record_attention(attn) as maps:
