@@ -1,14 +1,19 @@
 """Patterns: against scores masked and summed by hand, one inside the other, on both paths, and with their caches."""
 
+from functools import partial
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.testing import assert_close
+from transformers.models.gpt_oss.modeling_gpt_oss import eager_attention_forward
 
 from mha.attention import attention, fused_attention
 from mha.cache import KVCache, RollingCache
 from mha.heads import MultiHeadAttention
+from mha.masks import sliding_window_mask
 from mha.patterns import Pattern, Sink, SlidingWindow
 from mha.positions import Rotary
 from mha.recording import record_attention
@@ -72,6 +77,21 @@ def test_a_mask_or_bias_that_broadcasts_along_the_keys_is_no_matter():
     want, _ = by_hand(q, k, v, True, bias.numpy(), stay.logit.detach().numpy())
     got = stay(fused_attention, q, k, v, attn_mask=mask, attn_bias=bias)
     assert_close(got.detach().numpy(), want, atol=1e-12, rtol=0)
+
+
+def test_a_window_with_sinks_is_that_of_gpt_oss():
+    q, k, v = tensor(B, H, J, D), tensor(B, G, J, D, seed=2), tensor(B, G, J, D, seed=3)
+    stay = sink()
+    mine = partial(SlidingWindow(WINDOW), partial(stay, fused_attention))(q, k, v)
+    logit = stay.logit.detach().clone().requires_grad_()
+    theirs = SimpleNamespace(sinks=logit, num_key_value_groups=H // G, training=False)
+    near = torch.where(sliding_window_mask(J, WINDOW), 0.0, -torch.inf).double()
+    want, _ = eager_attention_forward(theirs, q, k, v, near, scaling=D**-0.5)
+    assert_close(mine, want.transpose(1, 2), atol=1e-12, rtol=0)
+    cotangent = tensor(B, H, J, D, seed=4)
+    (mine * cotangent).sum().backward()
+    (want.transpose(1, 2) * cotangent).sum().backward()
+    assert_close(stay.logit.grad, logit.grad, atol=1e-10, rtol=0)
 
 
 def test_gradients_of_a_sink():
