@@ -21,11 +21,11 @@ from torch import Tensor
 from mha.blocks import EncoderBlock
 from mha.models.bert import Encoder
 from mha.models.gpt import CHUNK, GPT
+from mha.row_linear import SMALL
 
 __all__ = ["decoding", "forward_pass", "matrices", "training_step"]
 
 Call = Callable[[], None]
-SHARED = 2**17  # entries from which on a row times a matrix is shared out between the cores
 
 
 def matrices(model: GPT | Encoder) -> list[list[Tensor]]:
@@ -135,7 +135,7 @@ def _kernel_twice(model: GPT, length: int, count: int) -> Call:
 def _row(weight: Tensor) -> Call:
     n_out, n_in = weight.shape
     along = weight.t().contiguous().t() if n_out > n_in else weight
-    cores = torch.get_num_threads() if weight.numel() >= SHARED else 1
+    cores = torch.get_num_threads() if weight.numel() >= SMALL else 1
     while n_out % cores:
         cores -= 1
     rows = torch.randn(1, 1, n_in).expand(cores, 1, n_in)
