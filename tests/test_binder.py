@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lab_server import Server, run_notebook
 
+from tests.lab_server import Server, run_notebook
 from tools import environment
 from tools.notebooks import ROOT
 

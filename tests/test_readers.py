@@ -11,11 +11,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from lab_server import Server
 from nbconvert import HTMLExporter
 
 from book.ext.measured_book.offline import BUNDLE, find_mathjax
 from course.plain import equations, exercises
+from tests.lab_server import Server
 from tools.notebooks import ROOT, read
 
 CHAPTER = ROOT / "chapters" / "foundations" / "attention.ipynb"

@@ -5,7 +5,6 @@ from dataclasses import astuple
 import pytest
 import torch
 import torch.nn.functional as F
-from parity import assert_same_gradients, dropped, randomised, with_weights_of
 from torch.testing import assert_close
 from transformers import T5Config as TheirConfig
 from transformers import T5ForConditionalGeneration
@@ -19,6 +18,7 @@ from mha.models.bound_decoder import BoundDecoder
 from mha.models.t5 import T5, T5Config, shift_right
 from mha.positions import RelativeBias
 from mha.recording import record_attention
+from tests.parity import assert_same_gradients, dropped, randomised, with_weights_of
 
 V, M, L, H, D, FF, BUCKETS, FARTHEST = 29, 22, 2, 3, 7, 31, 10, 11
 B, J, I = 2, 17, 13  # noqa: E741 (sequences, source tokens, target tokens)
