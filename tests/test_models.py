@@ -9,6 +9,7 @@ from torch.func import functional_call, grad, vmap
 from torch.testing import assert_close
 
 from mha.generate import beam_search, generate
+from mha.models.albert import Albert, AlbertConfig, AlbertMaskedLM
 from mha.models.bert import Encoder, EncoderConfig, MaskedLM
 from mha.models.gpt import GPT, GPTConfig
 from mha.models.llama import Llama, LlamaConfig
@@ -22,6 +23,7 @@ SIZES = {"vocab_size": V, "d_model": 22, "n_layers": 2, "n_heads": 2, "d_ff": 31
 MAKE = {
     "gpt": lambda: GPT(GPTConfig(**SIZES, max_len=13)),
     "bert": lambda: MaskedLM(EncoderConfig(**SIZES, max_len=13)),
+    "albert": lambda: AlbertMaskedLM(AlbertConfig(**SIZES, d_embedding=7, max_len=13)),
     "t5": lambda: T5(T5Config(**SIZES, head_dim=5)),
     "xlnet": lambda: XLNet(XLNetConfig(**SIZES)),
     "llama": lambda: Llama(LlamaConfig(**SIZES, head_dim=6, n_kv_heads=1, max_len=13, qk_norm=True, window=3)),
@@ -122,6 +124,7 @@ def test_under_autocast_it_gives_nearly_the_same_and_so_do_its_gradients(call):
 PARTS = {
     **{name: make for name, make in MAKE.items() if "_" not in name},
     "encoder": lambda: Encoder(EncoderConfig(**SIZES, max_len=13)),
+    "albert_encoder": lambda: Albert(AlbertConfig(**SIZES, d_embedding=7, max_len=13)),
     "relative": lambda: RelativeAttention(22, 2),
     "positions": lambda: LearnedPositions(22, 13),
     "bias": lambda: RelativeBias(2),
@@ -148,7 +151,7 @@ def test_drawn_anew_every_weight_is_as_in_a_fresh_one(name):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("name", ["gpt", "bert"])
+@pytest.mark.parametrize("name", ["gpt", "bert", "albert"])
 def test_padding_in_front_or_between_changes_nothing(name):
     model = Call(name).double().eval().model
     ids = inputs()[0]
@@ -184,7 +187,7 @@ def test_under_autocast_a_cache_changes_nothing_but_the_time(name):
         assert beam_search(writer, start[:1, :2], 5, n_beams=B)[1].dtype == torch.float32
 
 
-@pytest.mark.parametrize("make", [GPTConfig, EncoderConfig, T5Config, XLNetConfig])
+@pytest.mark.parametrize("make", [GPTConfig, EncoderConfig, AlbertConfig, T5Config, XLNetConfig])
 def test_sizes_are_integers_and_the_rest_numbers(make):
     for options, error, message in [
         ({"n_layers": 2.0}, TypeError, r"n_layers must be an integer, got 2.0 \(float\)"),

