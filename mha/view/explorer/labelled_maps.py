@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mha.view.explorer.observed import ObservedLayer
 from mha.view.values import check_text, rounding, to_labels, to_numbers, to_weights
 
-__all__ = ["KINDS", "LabelledMaps", "Reading", "VectorsByHead", "read_maps", "read_readings"]
+__all__ = ["KINDS", "LabelledMaps", "Reading", "VectorsByHead", "label_maps", "read_maps", "read_readings"]
 
 KINDS = ("encoder", "decoder", "cross")
 MOST_TOKENS = 128
@@ -106,9 +106,21 @@ def _outline(maps: tuple[LabelledMaps, ...]) -> str:
 
 
 def read_maps(tokens: Sequence[str], weights: Any, target_tokens: Sequence[str] | None) -> tuple[LabelledMaps, ...]:
-    """One `LabelledMaps` for each kind found in weights; see `explore` for what is taken and what is refused."""
-    source = _read_tokens("tokens", tokens)
-    target = None if target_tokens is None else _read_tokens("target_tokens", target_tokens)
+    """`label_maps`, as long as a page can hold what was given; see `explore` for what is taken and what is refused."""
+    for name, given in (("tokens", tokens), ("target_tokens", target_tokens)):
+        if given is not None and len(to_labels(name, given)) > MOST_TOKENS:
+            raise ValueError(f"{name} must hold 1 to {MOST_TOKENS} tokens, got {len(given)}")
+    maps = label_maps(tokens, weights, target_tokens)
+    total = sum(one.weights.size for one in maps)
+    if total > MOST_WEIGHTS:
+        raise ValueError(f"weights must hold at most {MOST_WEIGHTS} numbers, got {total}: pass some of the layers")
+    return maps
+
+
+def label_maps(tokens: Sequence[str], weights: Any, target_tokens: Sequence[str] | None) -> tuple[LabelledMaps, ...]:
+    """One `LabelledMaps` for each kind found in weights, checked as `explore` says, of whatever size."""
+    source = tuple(to_labels("tokens", tokens))
+    target = None if target_tokens is None else tuple(to_labels("target_tokens", target_tokens))
     weights = _by_kind(weights)
     if isinstance(weights, Mapping) and set(weights) & set(KINDS):
         unknown = [str(kind) for kind in weights if kind not in KINDS]
@@ -120,11 +132,7 @@ def read_maps(tokens: Sequence[str], weights: Any, target_tokens: Sequence[str] 
             raise ValueError(f"target_tokens must be given with {others} maps, got None")
     else:
         kinds = {"self" if target is None else "cross": weights}
-    maps = tuple(_maps_of_kind(kind, source, target or source, given) for kind, given in kinds.items())
-    total = sum(one.weights.size for one in maps)
-    if total > MOST_WEIGHTS:
-        raise ValueError(f"weights must hold at most {MOST_WEIGHTS} numbers, got {total}: pass some of the layers")
-    return maps
+    return tuple(_maps_of_kind(kind, source, target or source, given) for kind, given in kinds.items())
 
 
 def _by_kind(weights: Any) -> Any:
@@ -140,13 +148,6 @@ def _by_kind(weights: Any) -> Any:
         kind = "cross" if "cross" in last else "decoder" if "decoder" in parents else "encoder"
         kinds.setdefault(kind, {})[name] = layer
     return kinds if len(kinds) > 1 else weights
-
-
-def _read_tokens(name: str, tokens: Sequence[str]) -> tuple[str, ...]:
-    read = tuple(to_labels(name, tokens))
-    if len(read) > MOST_TOKENS:
-        raise ValueError(f"{name} must hold 1 to {MOST_TOKENS} tokens, got {len(read)}")
-    return read
 
 
 def _maps_of_kind(kind: str, source: tuple[str, ...], target: tuple[str, ...], given: Any) -> LabelledMaps:
