@@ -13,6 +13,7 @@ from mha.interpret.gating import cut_edges, edges_between, gate_heads
 from mha.interpret.patching import patch_heads, record_heads
 from mha.models.albert import AlbertConfig, AlbertMaskedLM
 from mha.models.bert import EncoderConfig, MaskedLM
+from mha.models.gpt import GPT, GPTConfig
 from mha.models.t5 import T5, T5Config
 from mha.models.xlnet import XLNet, XLNetConfig
 from mha.recording import record_attention
@@ -135,6 +136,20 @@ def test_each_text_of_a_batch_has_edges_of_its_own_and_masks_hold_beside(shared)
     assert ((weights[:, 1:] == 0) == ~key_mask[:, None, None, :]).all()
 
 
+@torch.no_grad()
+def test_with_caches_edges_reach_back_to_the_keys_of_earlier_calls():
+    torch.manual_seed(0)
+    model = GPT(GPTConfig(**SIZES, n_layers=2, max_len=13)).double().eval()
+    edges = edges_between([3, 5, 6], [1, 4], LENGTH)
+    with cut_edges(model, [(1, 2)], edges):
+        want = model(IDS)
+    caches = model.new_caches(2, LENGTH)
+    for first, last in ((0, 4), (4, LENGTH)):
+        with cut_edges(model, [(1, 2)], edges[first:last, :last]):
+            got = model(IDS[:, first:last], caches=caches)
+        assert_close(got, want[:, first:last], atol=1e-12, rtol=0)
+
+
 def test_a_gate_has_a_gradient(shared):
     def loss(gate, other):
         with gate_heads(shared, {(1, 0): gate, (3, 2): other}):
@@ -163,6 +178,8 @@ def test_hooks_go_and_copies_and_other_threads_run_as_ever(shared):
         with gated():
             with pytest.raises(ValueError, match="at most max_len"):
                 shared(torch.zeros(1, 14, dtype=torch.int64))  # a run that fails leaves no count behind
+            with pytest.raises(RuntimeError, match="outside a call"):
+                shared.hidden_states(IDS)
             assert not torch.equal(shared(IDS), want)
     assert torch.equal(shared(IDS), want)
 

@@ -69,7 +69,11 @@ def test_one_head_points_from_the_product_to_where_its_atoms_came_from(rxnmapper
     assert [reactants[source] for source in sources[:5]] == [1, 2, 5, 9, 10]  # C C O N C; the ring may be turned
 
 
-def test_the_package_is_never_imported(rxnmapper):
+def test_the_package_is_never_imported_and_no_code_of_its_files_run(monkeypatch):
+    load, asked = torch.load, []
+    monkeypatch.setattr(torch, "load", lambda file, **options: asked.append(options) or load(file, **options))
+    load_rxnmapper()
+    assert [options["weights_only"] for options in asked] == [True]
     assert not {name for name in sys.modules if name.partition(".")[0] == "rxnmapper"}
 
 

@@ -6,7 +6,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mha.models.pretrained_reactions import load_rxnmapper
@@ -47,6 +47,7 @@ def test_reactions_are_cut_as_by_rxnmapper(tokenizer, theirs, text):
 
 
 @given(st.lists(st.sampled_from("BrClNOSPFIbcnops[]()@H+-=#\\/:.~?>>*$%0123456789"), max_size=40).map("".join))
+@example("[>[>")
 def test_so_is_any_text_of_its_letters_and_what_it_drops_is_unknown(tokenizer, theirs, text):
     encoding = tokenizer.encode(text)
     dropped = [piece for piece in pieces(text, encoding) if piece and not theirs(piece)[1:-1]]

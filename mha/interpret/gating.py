@@ -69,7 +69,7 @@ def cut_edges(model: nn.Module, heads: Iterable[Place], edges: Tensor) -> Iterat
 
     Args:
         model: as for `gate_heads`.  heads: (attention, head) each.
-        edges: bool (i, j), or (b, i, j) of a batch; True = cut. `edges_between` makes them.
+        edges: bool (i, j), or (b, i, j) of a batch, on the device of the run; True = cut. `edges_between` makes them.
     Raises:
         TypeError: edges is no tensor of bool, a place no pair of integers, or a layer takes no `attn_mask`.
         ValueError: as for `gate_heads`; or, when the model runs, edges are not of the run's queries and keys.

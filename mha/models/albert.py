@@ -55,8 +55,8 @@ class Albert(nn.Module):
     Args:
         config: the sizes.
     Source: Lan et al. 2020, section 3.1: factorised embeddings, all weights shared across layers. The feed-forward net
-        has the exact gelu, as RXNMapper's, where ALBERT's own code approximates it by a tanh; and in training what a
-        sublayer adds is dropped at both places, where transformers drops the attention's alone.
+        has the exact gelu, as RXNMapper's, where ALBERT's own code approximates it by a tanh; and in training it is
+        dropped from too, where transformers drops from embeddings and attention alone.
     """
 
     published = PublishedNames(prefix="albert.", unused=(*UNUSED, "predictions.*"))
