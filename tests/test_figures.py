@@ -26,6 +26,7 @@ from course.figures import (
     generation,
     gpt,
     gpu_timing,
+    modern_block,
     multi_head,
     positions,
     queries_keys_values,
@@ -251,6 +252,28 @@ DRAWN: dict[str, tuple[Any, ...]] = {
     "xlnet.leaks": (xlnet.leaks, {name: RNG.random((5, 150)) for name in LEAKS}, 2.77),
     "xlnet.relative_shift": (xlnet.relative_shift, WORDS, np.tile(np.arange(-4, 5), (5, 1)), np.tri(5, dtype=int)),
     "xlnet.two_gaps": (xlnet.two_gaps, {f"model, {n}": 1.4 + RNG.random(5) for n in range(6)}, 4),
+    "modern_block.differences": (
+        modern_block.differences,
+        {
+            "quality": {name: 0.05 * RNG.normal(size=5) for name in ("post-norm", "normed queries and keys")},
+            "cache": {name: 0.05 * RNG.normal(size=5) for name in ("grouped queries", "latent", "window and sink")},
+            "together": {name: 0.05 * RNG.normal(size=5) for name in ("all together", "all, window and sink")},
+        },
+        0.01,
+    ),
+    "modern_block.cache_growth": (
+        modern_block.cache_growth,
+        [2**n for n in range(8, 18)],
+        {
+            name: per_token * np.minimum(2 ** np.arange(8, 18), most)
+            for name, per_token, most in (
+                ("all heads", 2**19, 2**20),
+                ("grouped", 2**17, 2**20),
+                ("grouped, window", 2**17, 4096),
+                ("latent", 36864, 2**20),
+            )
+        },
+    ),
     "encoder_block.orders": (encoder_block.orders, {"post-norm": FLOW, "pre-norm": FLOW}),
     "encoder_block.at_the_start": (
         encoder_block.at_the_start,
