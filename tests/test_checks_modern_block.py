@@ -90,6 +90,22 @@ def latent_scaled(q, latents, w_k, w_v):
     return np.einsum("hc,hcd->hd", shares / shares.sum(-1, keepdims=True) @ latents, w_v)
 
 
+def latent_by_hand(q, latents, w_k, w_v, axis=-1):
+    """With a softmax over `axis`, and none of the largest taken off."""
+    shares = np.exp(np.einsum("hcd,hd,jc->hj", w_k, q, latents) / np.sqrt(q.shape[1]))
+    return np.einsum("hj,jc,hcd->hd", shares / shares.sum(axis, keepdims=True), latents, w_v)
+
+
+def grouped_causal(q, k, v):
+    """Masked as a decoder's is, which nobody has asked for."""
+    q, k, v = (torch.from_numpy(x)[None] for x in (q, k, v))
+    return F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)[0]
+
+
+def normed(latents):
+    return latents / np.sqrt((latents**2).mean(-1, keepdims=True))
+
+
 def grouped_tiled(q, k, v):
     times = len(q) // len(k)
     return grouped_torch(q, np.concatenate([k] * times), np.concatenate([v] * times))
@@ -102,9 +118,15 @@ def grouped_tiled(q, k, v):
         (check.rotary_from, lambda x, offset: rotary_complex(x, offset + 1), "from-one"),
         (check.rotary_from, lambda x, offset: Rotary(x.shape[1])(torch.from_numpy(x), offset=offset), "neighbours"),
         (check.rotary_from, lambda x, offset: rotary_complex(x[::-1], offset)[::-1], None),
+        (check.rotary_from, lambda x, offset: rotary_complex(x, -offset), "subtracted"),
         (check.grouped_attention, grouped_tiled, "tiled"),
         (check.grouped_attention, lambda q, k, v: grouped_torch(q, k[::-1].copy(), v[::-1].copy()), "reversed-groups"),
+        (check.grouped_attention, grouped_causal, "masked"),
+        (check.grouped_attention, lambda q, k, v: grouped_torch(q / len(q) ** 0.5, k, v), "scale-of-all-heads"),
         (check.latent_attention, latent_scaled, "scale-of-latents"),
+        (check.latent_attention, lambda *given: latent_by_hand(*given, axis=None), "softmax-over-all"),
+        (check.latent_attention, lambda *given: latent_by_hand(*given, axis=0), "softmax-over-heads"),
+        (check.latent_attention, lambda q, c, *maps: latent_by_hand(q, normed(c), *maps), "normed-again"),
         (check.latent_attention, lambda q, c, w_k, w_v: latent_expanded(q, c, w_v, w_k), "maps-exchanged"),
         (check.latent_attention, lambda q, c, w_k, w_v: latent_expanded(q, c, w_k, w_k), "values-from-the-keys-map"),
     ],
@@ -119,3 +141,4 @@ def test_the_bytes_are_those_of_the_shapes():
     a_token = 2 * 32 * 128 * 2  # one head of every layer, keys and values, 16 bits
     assert check.cache_bytes(32 * a_token, 8 * a_token, 60 * 576 * 2, 4096 * 8 * a_token).ok
     assert "heads share one latent" in check.cache_bytes(..., ..., 60 * 128 * 576 * 2, ...).message
+    assert "the token being read" in check.cache_bytes(..., ..., ..., 4095 * 8 * a_token).message

@@ -71,6 +71,11 @@ rotary_from = Exercise(
             "positions fall from row to row: they rise by one with each token.",
         ),
         Mistake(
+            "subtracted",
+            "offset + np.arange -> -offset + np.arange",
+            "the offset is subtracted: the tokens follow those before them, so it is added.",
+        ),
+        Mistake(
             "times-offset",
             "offset + np.arange -> offset * np.arange",
             "the offset multiplies the positions: it is added to them.",
@@ -100,6 +105,11 @@ rotary_from = Exercise(
             "without-minus",
             "- b * np.sin -> + b * np.sin",
             "the minus sign is missing, so lengths change: the first of a pair is a cos - b sin.",
+        ),
+        Mistake(
+            "sin-cos-swapped",
+            ("np.sin -> np.cos", "np.cos -> np.sin"),
+            "sin and cos are swapped: at position 0 nothing turns, so a comes out as a, which has the factor cos.",
         ),
         Mistake(
             "overwritten",
@@ -133,6 +143,7 @@ def _grouped(label: str, seed: int, h: int, g: int, i: int, j: int, d: int) -> T
     return Trial(label, {"q": numbers(seed, h, i, d), "k": numbers(seed + 1, g, j, d), "v": numbers(seed + 2, g, j, d)})
 
 
+_SCORES = "q @ k.swapaxes(-1, -2) / np.sqrt(q.shape[-1])"
 _REPEAT_K, _REPEAT_V = "np.repeat(k, times, axis=0)", "np.repeat(v, times, axis=0)"
 grouped_attention = Exercise(
     _grouped_attention,
@@ -182,6 +193,22 @@ grouped_attention = Exercise(
             (f"{_REPEAT_K} -> np.repeat(k[::-1], times, axis=0)", f"{_REPEAT_V} -> np.repeat(v[::-1], times, axis=0)"),
             "the groups are in reverse order: the first h / g heads read head 0.",
         ),
+        Mistake(
+            "scale-of-all-heads",
+            "/ np.sqrt(q.shape[-1]) -> / np.sqrt(len(q) * q.shape[-1])",
+            "the scores are divided by the root of the width of all heads: d is that of one, q.shape[-1].",
+        ),
+        Mistake(
+            "masked",
+            _SCORES + " -> np.where(np.tri(q.shape[1], k.shape[1], dtype=bool), " + _SCORES + ", -np.inf)",
+            "a causal mask is in it: here is none, and every query reads all keys.",
+            also=(
+                _SCORES
+                + " -> np.where(np.tri(q.shape[1], k.shape[1], k.shape[1] - q.shape[1], dtype=bool), "
+                + _SCORES
+                + ", -np.inf)",
+            ),
+        ),
     ),
 )
 
@@ -212,6 +239,7 @@ def _of_latents(label: str, seed: int, h: int, d: int, j: int, c: int) -> Trial:
 
 
 _ROOT = "np.sqrt(q.shape[-1])"
+_NORMED = "latents / np.sqrt((latents**2).mean(-1, keepdims=True))"
 latent_attention = Exercise(
     _latent_attention,
     "q (h, d), latents (j, c), w_k (h, c, d), w_v (h, c, d) -> out (h, d)",
@@ -227,6 +255,17 @@ latent_attention = Exercise(
         ),
         Mistake("unscaled", f"/ {_ROOT} ->", "the scale is missing: divide the scores by √d before the softmax."),
         Mistake("divides-by-d", f"{_ROOT} -> q.shape[-1]", "the scores are divided by d: divide by its square root."),
+        Mistake(
+            "scale-of-tokens",
+            f"{_ROOT} -> np.sqrt(len(latents))",
+            "the scores are divided by the root of the number of tokens: d is the width of one query, q.shape[-1].",
+        ),
+        Mistake(
+            "scale-of-all-heads",
+            f"{_ROOT} -> np.sqrt(q.size)",
+            "the scores are divided by the root of the width of all heads: d is that of one, q.shape[-1].",
+            also=(f"{_ROOT} -> np.sqrt(len(q))",),
+        ),
         Mistake(
             "values-from-the-keys-map",
             "mixed[:, None], w_v -> mixed[:, None], w_k",
@@ -269,6 +308,28 @@ latent_attention = Exercise(
             "the softmax runs over the heads: it runs over the tokens, the last axis.",
         ),
         Mistake(
+            "softmax-over-all",
+            "total(exponentials, axis=-1) -> exponentials.sum()",
+            "all weights together sum to 1: those of each head should, so the softmax needs its axis, the last.",
+            also=(("- largest(scores, axis=-1) ->", "total(exponentials, axis=-1) -> exponentials.sum()"),),
+        ),
+        Mistake(
+            "softmax-missing",
+            "weights @ latents -> scores @ latents",
+            "the latents are averaged with the scores themselves: the softmax is missing.",
+        ),
+        Mistake(
+            "normed-again",
+            (f"latents.T -> ({_NORMED}).T", f"weights @ latents -> weights @ ({_NORMED})"),
+            "the latents are normed once more: they were when they were made, before they went into the cache.",
+        ),
+        Mistake(
+            "reshaped-map",
+            "np.matmul(w_k, q -> np.matmul(w_k.swapaxes(1, 2).reshape(w_k.shape), q",
+            "w_k is reshaped where it should be transposed, or not turned at all: its axes are (h, c, d) as it comes.",
+            also=("np.matmul(w_k, q -> np.matmul(w_k.reshape(len(w_k), q.shape[1], -1).swapaxes(1, 2), q",),
+        ),
+        Mistake(
             "heads-averaged",
             "return out -> return np.repeat(out.mean(0, keepdims=True), len(out), axis=0)",
             "the heads are averaged: each keeps its own output.",
@@ -292,13 +353,19 @@ cache_bytes = Numbers(
         },
         "grouped": {
             512 * _KIB: "keys and values have 8 heads here: only the queries keep their 32.",
-            64 * _KIB: "that is keys or values alone: the cache holds both.",
+            64 * _KIB: "that is half: count keys and values, and two bytes for 16 bits.",
             4 * _KIB: "that is one layer: there are 32.",
-            256 * _KIB: "that is twice too much: 16 bits are two bytes.",
+            16 * _KIB: "that is one head of keys and values: there are 8.",
+            32 * _KIB: "the quarter was taken twice: 8 heads of 32 are left.",
+            256 * _KIB: "that is half of plain: 8 heads of 32 are a quarter. Mind that 16 bits are two bytes.",
         },
         "latent": {
             60 * 512 * 2: "the key that carries the position is missing: 64 channels more.",
             60 * 576 * 4: "a latent is kept once: keys and values are both read off it.",
+            60 * (2 * 512 + 64) * 2: "a latent is kept once: keys and values are both read off it.",
+            60 * (512 - 64) * 2: "the key that carries the position is kept beside the latent: add its 64 channels.",
+            60 * 128 * 128 * 4: "those are the keys and values of all heads: only the latent and one key are kept.",
+            32 * 576 * 2: "these are 32 layers: DeepSeek-V2 has 60.",
             60 * 576: "that counts numbers: each takes two bytes.",
             576 * 2: "that is one layer: there are 60.",
             60 * 128 * 576 * 2: "the heads share one latent: it is not kept for each of them.",
@@ -308,6 +375,13 @@ cache_bytes = Numbers(
             100000 * 128 * _KIB: "only the tokens of the window are kept, whatever the length of the text.",
             128 * _KIB: "that is one token: a window of them is kept.",
             2048 * _MIB: "keys and values have 8 heads here, as in the second model.",
+            256 * _MIB: "that is half: count keys and values, and two bytes for 16 bits.",
+            16 * _MIB: "that is one layer: there are 32.",
+            4095 * 128 * _KIB: "that is without the token being read, which counts here: 4096 tokens in all.",
+            4097 * 128 * _KIB: "the token being read is one of the 4096 of the window, and not one more.",
+            (100000 - 4096) * 128 * _KIB: "those are the tokens that were pushed out: count those that are kept.",
+            512: "that is in MiB: give bytes.",
+            0.5: "that is in GiB: give bytes.",
         },
     },
 )
