@@ -260,6 +260,7 @@ DRAWN: dict[str, tuple[Any, ...]] = {
             "together": {name: 0.05 * RNG.normal(size=5) for name in ("all together", "all, window and sink")},
         },
         0.01,
+        ["latent"],
     ),
     "modern_block.cache_growth": (
         modern_block.cache_growth,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -18,23 +18,25 @@ Array = NDArray[Any]
 UNITS = {2**10: "KiB", 2**20: "MiB", 2**30: "GiB"}
 
 
-def differences(bits: Mapping[str, Mapping[str, Array]], tie: float) -> None:
+def differences(bits: Mapping[str, Mapping[str, Array]], tie: float, scattered: Collection[str] = ()) -> None:
     """Bits a character less those of the first block: each seed, the mean, and its interval.
 
     Args:
         bits: group -> what was changed -> (seed,), above 0 where it needs more.
         tie: a difference that counts as none.
+        scattered: changes whose seeds lie too far apart for a mean, and are shown without it and its interval.
     """
     rows: list[tuple[str, Array]] = [item for group in bits.values() for item in group.items()]
     breaks = np.cumsum([len(group) for group in bits.values()])[:-1]
     _, ax = plt.subplots(figsize=(WIDTH, 0.9 + 0.38 * len(rows)))
     ax.axvspan(-tie, tie, color="0.9", zorder=0)
     ax.axvline(0, color="0.5", linewidth=1)
-    for row, (_, values) in enumerate(rows):
-        low, high = student_interval(values)
-        ax.plot([low, high], [row, row], color="C0", linewidth=5, alpha=0.4, marker="", solid_capstyle="butt")
+    for row, (name, values) in enumerate(rows):
         ax.plot(values, np.full(len(values), row), linestyle="", marker="o", markersize=3.5, color="C0")
-        ax.plot([values.mean()], [row], marker="|", markersize=14, markeredgewidth=2.5, color="C1")
+        if name not in scattered:
+            low, high = student_interval(values)
+            ax.plot([low, high], [row, row], color="C0", linewidth=5, alpha=0.4, marker="", solid_capstyle="butt")
+            ax.plot([values.mean()], [row], marker="|", markersize=14, markeredgewidth=2.5, color="C1")
     for place in breaks:
         ax.axhline(place - 0.5, color="0.7", linewidth=1)
     ax.set_yticks(range(len(rows)), labels=[name for name, _ in rows])
