@@ -20,7 +20,7 @@ Fixed before this table was made:
 
 The changes that are there for a smaller cache are measured in `experiments.smaller_caches`, by the code of this module.
 
-Budget: 45 rows of 45 s on one core, 17 minutes on two.
+Budget: 45 rows of 45 s on one core, 17 minutes on two; it took 35 on two that did other work too.
 """
 
 from __future__ import annotations
