@@ -26,6 +26,7 @@ from course.figures import (
     generation,
     gpt,
     gpu_timing,
+    heatmaps,
     modern_block,
     multi_head,
     positions,
@@ -67,6 +68,8 @@ CONTRASTS = ["he / she", "father / mother", "he / they", "child / children", "pr
 CONTRASTS += ["cat / horse", "this / that", "occupations"]
 
 WORDS = ["New", "York", "is", "a", "city"]
+RESTS = ("[CLS]", "[SEP]", "punctuation", "words")
+FAULTS = ("future", "padding", "shortcut", "place", "merge", "dead")
 LEAKS = ("one stream, with itself", "one stream, without itself", "two streams")
 STACKS = [f"{side}.{inner}" for side in ("encoder", "decoder") for inner in ("blocks.0", "blocks.1", "norm")]
 SHAPES = {name: (1, 20, 64) for name in ("source", "start + target", "logits", *STACKS)}
@@ -347,6 +350,36 @@ DRAWN: dict[str, tuple[Any, ...]] = {
         ["table", "in", *"123456"],
         {"gap: two senses": RNG.random((8, 8)), "gap: not seen": RNG.random((8, 8)), "gap: one": RNG.random((8, 8))},
         {"cosine: same sense": RNG.random((8, 8)), "other sense": RNG.random((8, 8))},
+    ),
+    "heatmaps.colour_scales": (
+        heatmaps.colour_scales,
+        {"sharpest": np.eye(7), "flattest": np.full((7, 7), 1 / 7)},
+        ["[CLS]", "she", "found", "the", "coin", ".", "[SEP]"],
+    ),
+    "heatmaps.resting_places": (
+        heatmaps.resting_places,
+        {name: RNG.random((9, 6)) for name in RESTS},
+        {name: 0.1 + 4 * RNG.random((9, 6)) for name in RESTS},
+    ),
+    "heatmaps.unseen_keys": (
+        heatmaps.unseen_keys,
+        ["below 25 %", "to 50 %", "to 75 %", "above"],
+        {name: RNG.random((9, 4)) for name in ("weight", "weight x length", "weight of another head")},
+        0.2,
+    ),
+    "heatmaps.idle_heads": (
+        heatmaps.idle_heads,
+        {name: RNG.random(30) for name in ("most weight at rest", "least handed on", "by chance, ten draws")},
+    ),
+    "heatmaps.faults_found": (
+        heatmaps.faults_found,
+        dict(zip(FAULTS, range(6), strict=True)),
+        dict.fromkeys(FAULTS, 10),
+        10,
+    ),
+    "heatmaps.in_short": (
+        heatmaps.in_short,
+        {name: dict.fromkeys(RESTS, 25.0) for name in ("of the weight", "of what moves")},
     ),
     "multi_head.reshaped": (
         multi_head.reshaped,

@@ -1,0 +1,185 @@
+"""Checks for the chapter on heatmaps: weight received in a causal map, what a row hands on, three tokens by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from course.checks.diagnosis import Exercise, Mistake, Trial, listed
+from course.checks.numeric import Numbers
+
+__all__ = ["EXERCISES", "handed_on", "received", "three_tokens"]
+
+Array = NDArray[Any]
+
+# ---- the weight that a token receives
+
+
+def _received(weights: Array) -> Array:
+    """Each key's mean weight, over the queries that may see it."""
+    n = weights.shape[-1]
+    queries = n - np.arange(n)
+    sums = weights.sum(axis=-2)
+    means = sums / queries
+    return means
+
+
+def _causal(label: str, seed: int, n_heads: int, n: int) -> Trial:
+    """Rows of 1/1024ths that sum to 1, none on a later key and none on some of the earlier ones."""
+    rng = np.random.default_rng(seed)
+    shares = rng.random((n_heads, n, n)) * np.tri(n) * (rng.random((n, n)) < 0.7) + 0.1 * np.eye(n)
+    return Trial(label, {"weights": rng.multinomial(1024, shares / shares.sum(-1, keepdims=True)) / 1024.0})
+
+
+_SUMS, _MEANS, _RETURN = "weights.sum(axis=-2)", "means = sums / queries", "return means"
+received = Exercise(
+    _received,
+    "weights (h, n, n) -> means (h, n)",
+    trials=(_causal("three heads on five tokens", 71, 3, 5), _causal("two heads on seven tokens", 72, 2, 7)),
+    mistakes=(
+        Mistake(
+            "rows",
+            f"{_SUMS} -> weights.sum(axis=-1)",
+            "these are the sums of the rows, which are 1: what a key receives stands in its column, axis -2.",
+            also=((f"{_SUMS} -> weights.sum(axis=-1)", f"{_MEANS} -> means = sums"),),
+        ),
+        Mistake(
+            "sums",
+            f"{_MEANS} -> means = sums",
+            "these are the sums of the columns: divide each by the number of queries that may see the key.",
+        ),
+        Mistake(
+            "all-queries",
+            f"{_MEANS} -> means = sums / n",
+            "each column is divided by n: the last key is seen by one query, the first by n.",
+            also=(f"{_SUMS} -> weights.mean(axis=-2) * queries",),
+        ),
+        Mistake(
+            "counted-from-the-front",
+            "queries = n - np.arange(n) -> queries = 1 + np.arange(n)",
+            "this counts the keys that a query sees: key j is seen by itself and by all queries behind it, n - j.",
+        ),
+        Mistake(
+            "one-too-many",
+            "queries = n - np.arange(n) -> queries = n - np.arange(n) + 1",
+            "one query too many: key j is seen by queries j to n - 1, which are n - j.",
+        ),
+        Mistake(
+            "where-above-zero",
+            "queries = n - np.arange(n) -> queries = (weights > 0).sum(axis=-2)",
+            "only queries with a weight above 0 are counted: a query that may look and does not counts too.",
+        ),
+        Mistake(
+            "over-heads",
+            f"{_RETURN} -> return means.mean(axis=0)",
+            "the heads are averaged: return one row for each head, (h, n).",
+            also=(f"{_RETURN} -> return means.sum(axis=0)",),
+        ),
+        Mistake(
+            "shares",
+            f"{_RETURN} -> return means / means.sum(axis=-1, keepdims=True)",
+            "these are shares that sum to 1: return the means as they are.",
+        ),
+        Mistake(
+            "largest",
+            f"{_RETURN} -> return weights.max(axis=-2)",
+            "this is the largest weight of each column: take the mean over the queries that may see the key.",
+        ),
+    ),
+)
+
+# ---- what a row hands on
+
+
+def _handed_on(weights: Array, lengths: Array) -> Array:
+    """Each key's share of what a query gets, by weight times the length of the value."""
+    moved = weights * lengths[:, None, :]
+    shares = moved / moved.sum(axis=-1, keepdims=True)
+    return shares
+
+
+def _observed(label: str, seed: int, n_heads: int, n: int) -> Trial:
+    rng = np.random.default_rng(seed)
+    weights = rng.multinomial(1024, rng.dirichlet(np.ones(n), (n_heads, n))) / 1024.0
+    return Trial(label, {"weights": weights, "lengths": rng.uniform(0.1, 4.0, (n_heads, n))})
+
+
+_MOVED, _SHARES = "weights * lengths[:, None, :]", "moved / moved.sum(axis=-1, keepdims=True)"
+handed_on = Exercise(
+    _handed_on,
+    "weights (h, n, n), lengths (h, n) -> shares (h, n, n)",
+    trials=(_observed("three heads on five tokens", 73, 3, 5), _observed("two heads on seven tokens", 74, 2, 7)),
+    mistakes=(
+        Mistake(
+            "weights-again",
+            f"{_MOVED} -> weights * lengths[:, :, None]",
+            "these are the weights again: a length belongs to the key, lengths[:, None, :]; along the queries, or left "
+            "out, it cancels in the division.",
+            also=(f"{_MOVED} -> weights",),
+        ),
+        Mistake(
+            "not-divided",
+            f"{_SHARES} -> moved",
+            "these are the products: divide each row by its sum, so that it sums to 1.",
+        ),
+        Mistake(
+            "columns",
+            f"{_SHARES} -> moved / moved.sum(axis=-2, keepdims=True)",
+            "the columns sum to 1: each query's row must, axis=-1.",
+        ),
+        Mistake(
+            "whole-map",
+            f"{_SHARES} -> moved / moved.sum(axis=(-2, -1), keepdims=True)",
+            "the whole map sums to 1: each query's row must.",
+            also=(f"{_SHARES} -> moved / moved.sum()",),
+        ),
+        Mistake(
+            "divided-by-lengths",
+            f"{_MOVED} -> weights / lengths[:, None, :]",
+            "the weights are divided by the lengths: what moves is the weight times the value.",
+        ),
+        Mistake(
+            "lengths-alone",
+            f"{_MOVED} -> np.ones_like(weights) * lengths[:, None, :]",
+            "only the lengths count here: multiply them by the weights.",
+        ),
+        Mistake(
+            "heads-averaged",
+            f"{_MOVED} -> weights * lengths.mean(axis=0)[None, None, :]",
+            "the lengths are averaged over the heads: each head has its own values.",
+        ),
+        Mistake(
+            "squared",
+            f"{_MOVED} -> weights * lengths[:, None, :] ** 2",
+            "the lengths are squared: take them as they are.",
+        ),
+        Mistake(
+            "by-the-largest",
+            f"{_SHARES} -> moved / moved.max(axis=-1, keepdims=True)",
+            "each row is divided by its largest entry: divide by the sum.",
+        ),
+        Mistake(
+            "softmax",
+            f"{_SHARES} -> np.exp(moved) / np.exp(moved).sum(axis=-1, keepdims=True)",
+            "this is a softmax of the products: a share is a product divided by the sum of its row.",
+        ),
+    ),
+)
+
+# ---- three tokens by hand
+
+_WEIGHT = "that is its weight: multiply by the length, and divide by the sum of the three products."
+_PRODUCT = "that is the product: divide by the sum of the three products, 1.17."
+three_tokens = Numbers(
+    "three_tokens",
+    right={"cls": 0.07 / 1.17, "bank": 0.8 / 1.17, "river": 0.3 / 1.17},
+    mistakes={
+        "cls": {0.7: _WEIGHT, 0.07: _PRODUCT},
+        "bank": {0.2: _WEIGHT, 0.8: _PRODUCT},
+        "river": {0.1: _WEIGHT, 0.3: _PRODUCT},
+    },
+)
+
+EXERCISES = listed(handed_on, received)
