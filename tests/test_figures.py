@@ -363,8 +363,11 @@ DRAWN: dict[str, tuple[Any, ...]] = {
     ),
     "heatmaps.unseen_keys": (
         heatmaps.unseen_keys,
-        ["below 25 %", "to 50 %", "to 75 %", "above"],
-        {name: RNG.random((9, 4)) for name in ("weight", "weight x length", "weight of another head")},
+        [f"{n} %" for n in (19, 31, 40, 48, 56, 70)],
+        {
+            name: RNG.random((9, 6))
+            for name in ("least weight", "least weight x length", "least weight of another head")
+        },
         0.2,
     ),
     "heatmaps.idle_heads": (

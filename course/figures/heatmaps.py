@@ -70,7 +70,7 @@ def unseen_keys(bins: Sequence[str], changes: Mapping[str, Array], limit: float)
         plots.spread(ax, np.arange(len(bins)), 100 * change, name)
     ax.axhline(100 * limit, color="0.4", linestyle=":", linewidth=1.5)
     ax.set_xticks(range(len(bins)), labels=bins)
-    ax.set(xlabel="weight that rests on [CLS]", ylabel="movement of the output (%)", ylim=(0, None))
+    ax.set(xlabel="weight on [CLS], mean of a sixth of the heads", ylabel="movement of the output (%)", ylim=(0, None))
     figure.legend(loc="outside upper left", ncols=1)
     plt.show()
 
