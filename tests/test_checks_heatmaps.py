@@ -11,14 +11,18 @@ from course.checks import heatmaps as check
 # ---- right answers, written differently
 
 
-def received_loops(weights):
-    n = weights.shape[-1]
-    return [[sum(head[i, j] for i in range(j, n)) / (n - j) for j in range(n)] for head in weights]
+def received_loops(weights, may_see):
+    queries = [np.flatnonzero(column) for column in may_see.T]
+    return [[sum(head[i, j] for i in rows) / len(rows) for j, rows in enumerate(queries)] for head in weights]
 
 
-def received_torch(weights):
-    below = torch.ones(weights.shape[-1], weights.shape[-1]).tril()
-    return torch.from_numpy(weights).sum(1) / below.sum(0)
+def received_masked(weights, may_see):
+    seen = np.where(may_see, weights, np.nan)
+    return np.nanmean(seen, axis=1)
+
+
+def received_torch(weights, may_see):
+    return torch.from_numpy(weights).sum(1) / torch.from_numpy(may_see).sum(0)
 
 
 def handed_loops(weights, lengths):
@@ -39,6 +43,7 @@ def handed_torch(weights, lengths):
     [
         (check.received, received_loops),
         (check.received, received_torch),
+        (check.received, received_masked),
         (check.handed_on, handed_loops),
         (check.handed_on, handed_torch),
     ],
@@ -51,23 +56,23 @@ def test_right_answers_are_right(judge, answer):
 # ---- wrong answers
 
 WRONG = [
-    (check.received, lambda w: w.sum(2), "rows", "stands in its column"),
-    (check.received, lambda w: w.sum(1), "sums", "queries that may see the key"),
-    (check.received, lambda w: w.mean(1), "all-queries", "seen by one query"),
-    (check.received, lambda w: w.sum(1) / np.arange(1, w.shape[1] + 1), "counted-from-the-front", "n - j"),
-    (check.received, lambda w: np.array(received_loops(w)).mean(0), "over-heads", "one row for each head"),
-    (check.received, lambda w: w.max(1), "largest", "take the mean"),
-    (check.received, lambda w: w.sum(1) / (w > 0).sum(1), "where-above-zero", "may look and does not"),
+    (check.received, lambda w, m: w.sum(2), "rows", "stands in its column"),
+    (check.received, lambda w, m: w.sum(1), "sums", "queries that may see the key"),
+    (check.received, lambda w, m: w.mean(1), "all-queries", "count those"),
+    (check.received, lambda w, m: w.sum(1) / m.sum(), "all-pairs", "axis 0 of may_see"),
+    (check.received, lambda w, m: np.array(received_loops(w, m)).mean(0), "over-heads", "one row for each head"),
+    (check.received, lambda w, m: w.max(1), "largest", "take the mean"),
     (
-        check.handed_on,
-        lambda w, n: w * n[..., None] / (w * n[..., None]).sum(-1, keepdims=True),
-        "weights-again",
-        "belongs to the key",
+        check.received,
+        lambda w, m: w.sum(1) / np.maximum((w > 0).sum(1), 1),
+        "where-above-zero",
+        "may look and does not",
     ),
+    (check.handed_on, lambda w, n: w * n[:, :, None], "lengths-of-queries", "each belongs to a key"),
     (check.handed_on, lambda w, n: w * n[:, None], "not-divided", "divide each row"),
     (check.handed_on, lambda w, n: w * n[:, None] / (w * n[:, None]).sum(1, keepdims=True), "columns", "axis=-1"),
     (check.handed_on, lambda w, n: w * n[:, None] / (w * n[:, None]).sum(), "whole-map", "each query's row"),
-    (check.handed_on, lambda w, n: w / w.sum(-1, keepdims=True), "weights-again", "or left"),
+    (check.handed_on, lambda w, n: w / w.sum(-1, keepdims=True), "weights-again", "multiply each"),
     (check.handed_on, lambda w, n: handed_loops(w, 1 / n), "divided-by-lengths", "times the value"),
     (check.handed_on, lambda w, n: handed_loops(w, n**2), "squared", "as they are"),
     (check.handed_on, lambda w, n: handed_loops(np.ones_like(w), n), "lengths-alone", "by the weights"),

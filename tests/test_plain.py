@@ -19,6 +19,7 @@ BLOCKS = {
     "<details><summary>Solution</summary>\n\nSo.\n\n</details>": "{fold} Solution\n\nSo.",
     "#### Exercise 2 (build, ★★, 10 min)\n\nDo.\n": "{exercise} 2\n:kind: build\n:stars: 2\n:minutes: 10\n\nDo.",
     "## The parts\n\n- **Cost.** Time\n  [A](a.ipynb)\n- **Far.** On": "{parts}\n\ncost | Cost | Time\nfar | Far | On",
+    "## The parts\n\n- **Far off.** On\n  [A](chapters/far/a.ipynb)": "{parts}\n\nfar | Far off | On",
 }
 UNTOUCHED = {
     "a Predict": "> **Predict.** Which?\n>\n> - **a**: sky\n> - **b**: sand",

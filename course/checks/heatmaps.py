@@ -17,33 +17,39 @@ Array = NDArray[Any]
 # ---- the weight that a token receives
 
 
-def _received(weights: Array) -> Array:
+def _received(weights: Array, may_see: Array) -> Array:
     """Each key's mean weight, over the queries that may see it."""
-    n = weights.shape[-1]
-    queries = n - np.arange(n)
+    queries = may_see.sum(axis=0)
     sums = weights.sum(axis=-2)
     means = sums / queries
     return means
 
 
-def _causal(label: str, seed: int, n_heads: int, n: int) -> Trial:
-    """Rows of 1/1024ths that sum to 1, none on a later key and none on some of the earlier ones."""
+def _last_queries(label: str, seed: int, n_heads: int, n_queries: int, n_keys: int) -> Trial:
+    """Rows of 1/1024ths that sum to 1: the last queries of a causal map, with no weight on some keys they may see."""
     rng = np.random.default_rng(seed)
-    shares = rng.random((n_heads, n, n)) * np.tri(n) * (rng.random((n, n)) < 0.7) + 0.1 * np.eye(n)
-    return Trial(label, {"weights": rng.multinomial(1024, shares / shares.sum(-1, keepdims=True)) / 1024.0})
+    may_see = np.tri(n_queries, n_keys, n_keys - n_queries, dtype=bool)
+    shares = rng.random((n_heads, n_queries, n_keys)) * may_see * (rng.random((n_queries, n_keys)) < 0.7)
+    shares[..., 0] += 0.1
+    weights = rng.multinomial(1024, shares / shares.sum(-1, keepdims=True)) / 1024.0
+    return Trial(label, {"weights": weights, "may_see": may_see})
 
 
 _SUMS, _MEANS, _RETURN = "weights.sum(axis=-2)", "means = sums / queries", "return means"
+_QUERIES = "queries = may_see.sum(axis=0)"
 received = Exercise(
     _received,
-    "weights (h, n, n) -> means (h, n)",
-    trials=(_causal("three heads on five tokens", 71, 3, 5), _causal("two heads on seven tokens", 72, 2, 7)),
+    "weights (h, i, j), may_see (i, j) -> means (h, j)",
+    trials=(
+        _last_queries("three heads, five queries of seven keys", 71, 3, 5, 7),
+        _last_queries("two heads, seven queries of eleven keys", 72, 2, 7, 11),
+    ),
     mistakes=(
         Mistake(
             "rows",
-            f"{_SUMS} -> weights.sum(axis=-1)",
+            (f"{_SUMS} -> weights.sum(axis=-1)", f"{_MEANS} -> means = sums"),
             "these are the sums of the rows, which are 1: what a key receives stands in its column, axis -2.",
-            also=((f"{_SUMS} -> weights.sum(axis=-1)", f"{_MEANS} -> means = sums"),),
+            also=((f"{_SUMS} -> weights.sum(axis=-1)", "may_see.sum(axis=0) -> may_see.sum(axis=1)"),),
         ),
         Mistake(
             "sums",
@@ -52,29 +58,28 @@ received = Exercise(
         ),
         Mistake(
             "all-queries",
-            f"{_MEANS} -> means = sums / n",
-            "each column is divided by n: the last key is seen by one query, the first by n.",
-            also=(f"{_SUMS} -> weights.mean(axis=-2) * queries",),
+            f"{_MEANS} -> means = sums / weights.shape[-2]",
+            "each column is divided by the number of all queries: count those that may see the key.",
         ),
         Mistake(
-            "counted-from-the-front",
-            "queries = n - np.arange(n) -> queries = 1 + np.arange(n)",
-            "this counts the keys that a query sees: key j is seen by itself and by all queries behind it, n - j.",
+            "all-pairs",
+            "may_see.sum(axis=0) -> may_see.sum()",
+            "every column is divided by all that may be seen: count the queries of each key, axis 0 of may_see.",
         ),
         Mistake(
-            "one-too-many",
-            "queries = n - np.arange(n) -> queries = n - np.arange(n) + 1",
-            "one query too many: key j is seen by queries j to n - 1, which are n - j.",
+            "keys-counted",
+            "may_see.sum(axis=0) -> may_see.sum(axis=1)",
+            "this counts the keys that a query may see: count the queries that may see a key, axis 0 of may_see.",
         ),
         Mistake(
             "where-above-zero",
-            "queries = n - np.arange(n) -> queries = (weights > 0).sum(axis=-2)",
+            f"{_QUERIES} -> queries = (weights > 0).sum(axis=-2)",
             "only queries with a weight above 0 are counted: a query that may look and does not counts too.",
         ),
         Mistake(
             "over-heads",
             f"{_RETURN} -> return means.mean(axis=0)",
-            "the heads are averaged: return one row for each head, (h, n).",
+            "the heads are averaged: return one row for each head, (h, j).",
             also=(f"{_RETURN} -> return means.sum(axis=0)",),
         ),
         Mistake(
@@ -100,24 +105,30 @@ def _handed_on(weights: Array, lengths: Array) -> Array:
     return shares
 
 
-def _observed(label: str, seed: int, n_heads: int, n: int) -> Trial:
+def _observed(label: str, seed: int, n_heads: int, n_queries: int, n_keys: int) -> Trial:
     rng = np.random.default_rng(seed)
-    weights = rng.multinomial(1024, rng.dirichlet(np.ones(n), (n_heads, n))) / 1024.0
-    return Trial(label, {"weights": weights, "lengths": rng.uniform(0.1, 4.0, (n_heads, n))})
+    weights = rng.multinomial(1024, rng.dirichlet(np.ones(n_keys), (n_heads, n_queries))) / 1024.0
+    return Trial(label, {"weights": weights, "lengths": rng.integers(1, 33, (n_heads, n_keys)) / 8.0})
 
 
 _MOVED, _SHARES = "weights * lengths[:, None, :]", "moved / moved.sum(axis=-1, keepdims=True)"
 handed_on = Exercise(
     _handed_on,
-    "weights (h, n, n), lengths (h, n) -> shares (h, n, n)",
-    trials=(_observed("three heads on five tokens", 73, 3, 5), _observed("two heads on seven tokens", 74, 2, 7)),
+    "weights (h, i, j), lengths (h, j) -> shares (h, i, j)",
+    trials=(
+        _observed("three heads, five queries of seven keys", 73, 3, 5, 7),
+        _observed("two heads, seven queries of eleven keys", 74, 2, 7, 11),
+    ),
     mistakes=(
         Mistake(
             "weights-again",
+            f"{_MOVED} -> weights",
+            "these are the weights again: multiply each by the length of its key's value, lengths[:, None, :].",
+        ),
+        Mistake(
+            "lengths-of-queries",
             f"{_MOVED} -> weights * lengths[:, :, None]",
-            "these are the weights again: a length belongs to the key, lengths[:, None, :]; along the queries, or left "
-            "out, it cancels in the division.",
-            also=(f"{_MOVED} -> weights",),
+            "the lengths stand along the queries: each belongs to a key, the last axis, lengths[:, None, :].",
         ),
         Mistake(
             "not-divided",

@@ -16,8 +16,8 @@ from . import accounts, stored
 from .interval_picture import strip
 from .pages import CHAPTERS, Stored, badge, block, raw, spelt
 
-PARTS = {"foundations": "Foundations", "models": "Models", "language": "Language", "inside": "Inside", "cost": "Cost"}
-PARTS |= {"ethics": "Ethics", "beyond": "Beyond", "applications": "Applications"}
+PARTS = {"foundations": "Foundations", "models": "Models", "language": "Language", "inside": "Looking inside"}
+PARTS |= {"cost": "Cost", "ethics": "Ethics", "beyond": "Beyond", "applications": "Applications"}
 SCRIPT = Path(__file__).parent / "claims_filter.js"
 
 

@@ -17,6 +17,7 @@ CARD = "**This chapter.**"
 DETAILS = re.compile(r"<details><summary>(?P<summary>(?:Hint(?: \d+)?|Solution))</summary>\s*")
 PARTS = "## The parts"
 PART = re.compile(r"- \*\*(?P<title>[^*]+)\.\*\* (?P<about>[^\[*]+)")  # then links, or *To come.*
+FOLDER = re.compile(r"\(chapters/(?P<name>\w+)/")
 
 __all__ = ["rewrite"]
 
@@ -110,6 +111,11 @@ def details(lines: list[str], where: str) -> list[str]:
 
 
 def parts(lines: list[str]) -> list[str]:
-    """The front page's list of parts; the chapters in it are left to the directive, which knows their minutes."""
-    found = [PART.match(line) for line in lines]
-    return directive("parts", "", [f"{p['title'].lower()} | {p['title']} | {p['about'].strip()}" for p in found if p])
+    """The front page's list of parts; the chapters in it are left to the directive, which knows their minutes.
+
+    A part's folder is that of the chapters it links to; one that links to none is named by its title.
+    """
+    items = re.split(r"\n(?=- )", "\n".join(lines))
+    found = [(part, FOLDER.search(item)) for item in items if (part := PART.match(item))]
+    rows = [(folder["name"] if folder else p["title"].lower(), p["title"], p["about"]) for p, folder in found]
+    return directive("parts", "", [" | ".join(" ".join(piece.split()) for piece in row) for row in rows])
