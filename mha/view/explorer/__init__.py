@@ -6,10 +6,14 @@ is a table that can be read where scripts do not run (a notebook that is not tru
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from mha.validation import check_choice, check_integer, check_texts
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mha.validation import check_choice, check_finite, check_integer, check_texts
 from mha.view.explorer.labelled_maps import LabelledMaps, Reading, read_maps, read_readings
 from mha.view.explorer.markup import Opening, page_fragment
 from mha.view.explorer.observed import ObservedLayer, observe_attention
@@ -60,6 +64,8 @@ def explore(
     title: str | None = None,
     special_tokens: Collection[str] = SPECIAL_TOKENS,
     channels: bool = True,
+    scores: Mapping[str, ArrayLike] | None = None,
+    sort: str | None = None,
 ) -> Explorer:
     """Show attention weights, all layers and heads, as something to touch.
 
@@ -84,16 +90,21 @@ def explore(
         title: a line above the maps.
         special_tokens: those that the reader can hide.
         channels: whether observed queries and keys come along: one character in the page for each of their numbers.
+        scores: what the small maps can be sorted by, the highest first: name -> (n_layers, n_heads), shares such as
+            `mha.interpret.head_scores` gives, shown in percent. For a model with one kind of attention.
+        sort: the name of the score that they are sorted by at first; by their places if None.
     Returns:
         Explorer, displayed by Jupyter and by the book.
     Raises:
         ValueError: tokens and weights disagree; a weight outside [0, 1] or not finite; a row that sums to neither 1 nor
-            0; no such kind; layer, head, compare or focus outside the maps; more than 128 tokens or a million weights.
+            0; no such kind; layer, head, compare or focus outside the maps; more than 128 tokens or a million weights;
+            scores of another shape or outside [-1, 1], or of a model with several kinds; sort is none of them.
         TypeError: tokens, title or special_tokens are no strings; weights are no numbers, or a mask; layer, head,
             compare or focus are no integers.
     """
     readings = [("", read_maps(tokens, weights, target_tokens))]
     opening = _opening(readings[0][1], kind, (layer, head), compare, focus, title)
+    opening = replace(opening, scores=_scores(readings[0][1], scores), sort=_sort(scores, sort))
     return _explorer(readings, opening, special_tokens, channels)
 
 
@@ -160,6 +171,27 @@ def _explorer(
     special = frozenset(check_texts("special_tokens", special_tokens) if special_tokens else ())
     html = page_fragment(readings, opening, special, with_channels=channels)
     return Explorer(tuple(one for _, one in readings), html)
+
+
+def _scores(maps: tuple[LabelledMaps, ...], scores: Mapping[str, ArrayLike] | None) -> dict[str, list[list[float]]]:
+    """In percent, with one decimal."""
+    found: dict[str, list[list[float]]] = {}
+    for name, given in (scores or {}).items():
+        check_text("a name in scores", name)
+        values, shape = check_finite(f"scores of {name!r}", given), maps[0].weights.shape[:2]
+        if len(maps) > 1 or values.shape != shape or np.abs(values).max() > 1:
+            raise ValueError(
+                f"scores of {name!r} must be {shape} numbers from -1 to 1, of a model with one kind of attention, "
+                f"got shape {values.shape} and {len(maps)} kinds"
+            )
+        found[name] = np.round(100 * values, 1).tolist()
+    return found
+
+
+def _sort(scores: Mapping[str, ArrayLike] | None, sort: str | None) -> str | None:
+    if sort is not None:
+        check_choice("sort", sort, [*(scores or {})])
+    return sort
 
 
 def _check_pick(names: tuple[str, str], pick: Sequence[int], maps: LabelledMaps) -> tuple[int, int]:

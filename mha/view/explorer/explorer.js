@@ -9,7 +9,7 @@ const kindsOf = (number) => (readings[number] ||= JSON.parse(more[number - 1]).m
 const kindNow = () => kindsOf(state.reading)[state.kind];
 const state = {
   reading: 0, kind: data.kind, picks: data.picks, active: data.picks.length - 1, difference: false, added: false, hide: false,
-  pinned: null, hover: null, anchor: null, at: [1, 0], why: false,
+  pinned: null, hover: null, anchor: null, at: [1, 0], why: false, sort: data.sort,
 };
 if (data.focus !== null) state.pinned = {by: "row", row: data.focus, column: null};
 let spare = data.picks[1] || null;
@@ -159,6 +159,7 @@ function renderControls() {
   if (two) parts.push(select("Small maps choose", ["A", "B"], state.active, changeActive));
   if (kind.lengths) parts.push(select("Show", ["weight", "weight × value length"], Number(state.added), (n) => change({added: n === 1})));
   if (kind.hasSpecial) parts.push(checkbox("Hide special tokens", state.hide, changeHide));
+  if (data.scores) parts.push(sortField());
   controls.replaceChildren(...parts);
   if (held >= 0) controls.querySelectorAll("select, input")[held]?.focus();
 }
@@ -245,6 +246,7 @@ function render() {
   shown = visible(kind, state.hide);
   makeViews();
   overview = buildOverview(kind, (pick) => choose(state.active, pick));
+  if (data.scores) sortHeads();
   maps.replaceChildren(overview.group);
   markOverview(overview, state.picks, state.active);
   renderControls();

@@ -15,13 +15,14 @@ from mha.view.explorer import codec
 from mha.view.explorer.labelled_maps import LabelledMaps
 from mha.view.inline import inline_data, inline_source
 
-__all__ = ["SCRIPTS", "WITH_CHANNELS", "Opening", "fragment_part", "page_fragment", "token_label"]
+__all__ = ["SCRIPTS", "SORTING", "WITH_CHANNELS", "Opening", "fragment_part", "page_fragment", "token_label"]
 
 SCRIPTS = (
     *("elements.js", "weights.js", "overview.js", "matrix.js", "lines.js", "words.js", "layout.js", "picture.js"),
     *("state.js", "explorer.js"),
 )
 WITH_CHANNELS = (*SCRIPTS[:-1], "channels.js", SCRIPTS[-1])
+SORTING = "sorting.js"
 LABELS = {
     "self": "self-attention",
     "encoder": "encoder self-attention",
@@ -33,12 +34,17 @@ VISIBLE = {"\n": "⏎", "\t": "⇥", "\r": "␍", "\x7f": "␡"}
 
 @dataclass(frozen=True)
 class Opening:
-    """What the explorer shows first: the number of a kind; picks of (layer, head), one or two; a query; a title."""
+    """What the explorer shows first: the number of a kind; picks of (layer, head), one or two; a query; a title.
+
+    scores: what heads can be sorted by, name -> percent by layer and head; the name that they are sorted by at first.
+    """
 
     kind: int
     picks: tuple[tuple[int, int], ...]
     focus: int | None
     title: str | None
+    scores: dict[str, list[list[float]]] | None = None
+    sort: str | None = None
 
 
 def token_label(token: str) -> str:
@@ -72,6 +78,8 @@ def page_fragment(
     names = [name for name, _ in readings]
     opens = {"kind": opening.kind, "picks": opening.picks, "focus": opening.focus}
     data = {**opens, "kinds": kinds[0], "names": names}
+    if opening.scores:
+        data |= {"scores": opening.scores, "sort": [None, *opening.scores].index(opening.sort)}
     payload = inline_data(data)
     more = [inline_data(one) for one in kinds[1:]]
     channels = [
@@ -86,9 +94,14 @@ def page_fragment(
         + f'<div class="mx-static">{_first_state(readings[0][1][opening.kind], opening, kinds[0][opening.kind])}</div>'
         + f'<script>(function(){{"use strict";const key="{key}",data={payload};\n'
         + f"const more={inline_data(more)},channelTexts={inline_data(channels)};\n"
-        + "".join(fragment_part(name) for name in (WITH_CHANNELS if channels else SCRIPTS))
+        + "".join(fragment_part(name) for name in _scripts(bool(channels), bool(opening.scores)))
         + "})();</script></div>"
     )
+
+
+def _scripts(with_channels: bool, with_sorting: bool) -> tuple[str, ...]:
+    names = WITH_CHANNELS if with_channels else SCRIPTS
+    return (*names[:-1], SORTING, names[-1]) if with_sorting else names
 
 
 def fragment_part(name: str) -> str:
