@@ -26,6 +26,7 @@ from course.figures import (
     generation,
     gpt,
     gpu_timing,
+    head_patterns,
     heatmaps,
     modern_block,
     multi_head,
@@ -383,6 +384,30 @@ DRAWN: dict[str, tuple[Any, ...]] = {
     "heatmaps.in_short": (
         heatmaps.in_short,
         {name: dict.fromkeys(RESTS, 25.0) for name in ("of the weight", "of what moves")},
+    ),
+    "head_patterns.scores_by_head": (
+        head_patterns.scores_by_head,
+        {name: RNG.random((6, 12)) for name in ("previous", "next", "own", "first", "same token", "induction")},
+    ),
+    "head_patterns.kept_scores": (
+        head_patterns.kept_scores,
+        {name: (RNG.random(72), RNG.random(72)) for name in ("previous", "next", "first", "same token")},
+    ),
+    "head_patterns.said_and_done": (
+        head_patterns.said_and_done,
+        {name: RNG.random(7) for name in ("previous", "next", "own", "first", "special")},
+        {name: 2 * RNG.random(7) - 1 for name in ("previous", "next", "own", "first", "special")},
+    ),
+    "head_patterns.emergence": (
+        head_patterns.emergence,
+        [0, 50, 100],
+        {"induction, best head": RNG.random((5, 3)), "token before, best head": RNG.random((5, 3))},
+        {"second copy": 5 * RNG.random((5, 3)), "without the head before": 5 * RNG.random((5, 3))},
+    ),
+    "head_patterns.first_steps": (
+        head_patterns.first_steps,
+        {"two layers": [700, 600, 550], "two layers, shift 2": [None, 650, 600], "one layer, shift 1": [200, 200, 200]},
+        700,
     ),
     "multi_head.reshaped": (
         multi_head.reshaped,

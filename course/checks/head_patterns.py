@@ -1,0 +1,212 @@
+"""Checks for the chapter on head patterns: a head's score, p-values corrected by the maximum, two counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from course.checks.diagnosis import Exercise, Mistake, Trial, listed
+from course.checks.numeric import Numbers
+
+__all__ = ["EXERCISES", "corrected_p", "many_tests", "previous_score"]
+
+Array = NDArray[Any]
+
+# ---- the score of one pattern
+
+
+def _previous_score(weights: Array) -> Array:
+    """Each head's mean weight on the token just before, over all queries but the first."""
+    n = weights.shape[-1]
+    asked = np.arange(1, n)
+    found = asked - 1
+    picked = weights[:, asked, found]
+    scores = picked.mean(axis=-1)
+    return scores
+
+
+def _maps(label: str, seed: int, n_heads: int, n: int) -> Trial:
+    """Rows of 1/1024ths that sum to 1."""
+    rng = np.random.default_rng(seed)
+    shares = rng.random((n_heads, n, n))
+    weights = rng.multinomial(1024, shares / shares.sum(-1, keepdims=True)) / 1024.0
+    return Trial(label, {"weights": weights})
+
+
+_PICKED, _SCORES = "weights[:, asked, found]", "scores = picked.mean(axis=-1)"
+previous_score = Exercise(
+    _previous_score,
+    "weights (h, i, j) -> scores (h)",
+    trials=(
+        _maps("three heads on seven tokens", 301, 3, 7),
+        _maps("five heads on four tokens", 302, 5, 4),
+    ),
+    mistakes=(
+        Mistake(
+            "next",
+            ("asked = np.arange(1, n) -> asked = np.arange(n - 1)", "found = asked - 1 -> found = asked + 1"),
+            "this is the weight on the token just after: rows are queries, and the key before query i is i - 1.",
+        ),
+        Mistake(
+            "itself",
+            "found = asked - 1 -> found = asked",
+            "this is the weight on the query's own token: the key before it is i - 1.",
+            also=(("asked = np.arange(1, n) -> asked = np.arange(n)", "found = asked - 1 -> found = asked"),),
+        ),
+        Mistake(
+            "wrapped-around",
+            "asked = np.arange(1, n) -> asked = np.arange(n)",
+            "the first query takes part: nothing stands before it, and the index -1 is the last token.",
+        ),
+        Mistake(
+            "two-before",
+            ("asked = np.arange(1, n) -> asked = np.arange(2, n)", "found = asked - 1 -> found = asked - 2"),
+            "this is the token two places before: take i - 1.",
+        ),
+        Mistake(
+            "one-too-many",
+            f"{_SCORES} -> scores = picked.sum(axis=-1) / n",
+            "the sum is divided by all queries: the first has no token before it and does not count.",
+        ),
+        Mistake("sum", f"{_SCORES} -> scores = picked.sum(axis=-1)", "this is the sum over queries: take their mean."),
+        Mistake(
+            "largest",
+            f"{_SCORES} -> scores = picked.max(axis=-1)",
+            "this is the best query of each head: take the mean over the queries.",
+        ),
+        Mistake(
+            "over-heads",
+            f"{_SCORES} -> scores = picked.mean(axis=0)",
+            "this is averaged over the heads: average over the queries, one number a head.",
+        ),
+        Mistake(
+            "one-number",
+            f"{_SCORES} -> scores = picked.mean()",
+            "this is one number for all heads: average over the queries alone, axis=-1.",
+        ),
+        Mistake(
+            "each-query",
+            f"{_SCORES} -> scores = picked",
+            "these are the weights of each query: average them, one number a head.",
+        ),
+        Mistake(
+            "one-left-out",
+            "asked = np.arange(1, n) -> asked = np.arange(1, n - 1)",
+            "the last query is left out: every query but the first counts.",
+            also=("asked = np.arange(1, n) -> asked = np.arange(2, n)",),
+        ),
+        Mistake(
+            "every-pair",
+            (f"{_PICKED} -> weights[:, asked][:, :, found]", f"{_SCORES} -> scores = picked.mean(axis=(1, 2))"),
+            "each query is paired with each key: give both rows of places at once, weights[:, queries, keys].",
+        ),
+        Mistake(
+            "how-often",
+            f"{_SCORES} -> scores = (weights[:, 1:].argmax(axis=-1) == found).mean(axis=-1)",
+            "this is how often the largest weight lies there: take the mean of the weights themselves.",
+        ),
+    ),
+)
+
+# ---- many tests at once
+
+
+def _corrected_p(observed: Array, null: Array) -> Array:
+    """The share of draws, the observed one among them, whose largest score reaches each observed one."""
+    largest = null.max(axis=1)
+    reached = largest[:, None] >= observed
+    n = len(null)
+    p = (reached.sum(axis=0) + 1) / (n + 1)
+    return p
+
+
+def _draws(label: str, seed: int, n: int, n_tests: int) -> Trial:
+    rng = np.random.default_rng(seed)
+    values = rng.permutation(np.arange(1, 1 + (n + 1) * n_tests)) / 64.0
+    null = values[: n * n_tests].reshape(n, n_tests)
+    observed = np.sort(null.max(axis=1))[np.linspace(0, n - 1, n_tests).astype(int)] + 1 / 128
+    return Trial(label, {"observed": observed, "null": null})
+
+
+_P = "(reached.sum(axis=0) + 1) / (n + 1)"
+corrected_p = Exercise(
+    _corrected_p,
+    "observed (t), null (n, t) -> p (t)",
+    trials=(_draws("three scores, eleven random models", 303, 11, 3), _draws("five scores, seven", 304, 7, 5)),
+    mistakes=(
+        Mistake(
+            "uncorrected",
+            "reached = largest[:, None] >= observed -> reached = null >= observed",
+            "each score is compared with its own column alone: compare it with the largest of all scores in each draw.",
+        ),
+        Mistake(
+            "over-draws",
+            ("largest = null.max(axis=1) -> largest = null.max(axis=0)", "largest[:, None] -> largest[None]"),
+            "the largest is taken over the draws: take it over the scores, one largest a draw.",
+            also=(("largest = null.max(axis=1) -> largest = null.max(axis=0)",),),
+        ),
+        Mistake(
+            "one-largest",
+            "largest = null.max(axis=1) -> largest = null.max(keepdims=True)[0]",
+            "this is the largest of all draws together: each draw has a largest of its own.",
+        ),
+        Mistake(
+            "can-be-zero",
+            f"{_P} -> reached.sum(axis=0) / n",
+            "p can come out as 0: what was observed is one more draw, so add 1 above and below.",
+        ),
+        Mistake(
+            "one-above",
+            f"{_P} -> (reached.sum(axis=0) + 1) / n",
+            "the 1 is missing below: n draws and the observed one are n + 1.",
+        ),
+        Mistake(
+            "one-below",
+            f"{_P} -> reached.sum(axis=0) / (n + 1)",
+            "the 1 is missing above: the observed scores reach themselves.",
+        ),
+        Mistake(
+            "turned-round",
+            "largest[:, None] >= observed -> largest[:, None] < observed",
+            "this counts the draws that stay below: count those that reach what was observed.",
+        ),
+        Mistake(
+            "smallest",
+            "null.max(axis=1) -> null.min(axis=1)",
+            "this is the smallest score of each draw: take the largest.",
+        ),
+        Mistake(
+            "mean-of-draws",
+            "null.max(axis=1) -> null.mean(axis=1)",
+            "this is the mean of each draw: take its largest score.",
+        ),
+        Mistake("counts", f"{_P} -> reached.sum(axis=0)", "these are counts: divide by the number of draws."),
+        Mistake(
+            "times-tests",
+            f"{_P} -> np.minimum(1, observed.shape[0] * {_P})",
+            "p is multiplied by the number of tests as well: the largest has corrected for them already.",
+        ),
+        Mistake("one-p", f"{_P} -> {_P}.min(keepdims=True)[0]", "this is one p for all: return one for each score."),
+    ),
+)
+
+many_tests = Numbers(
+    "many_tests",
+    right={"false_finds": 36, "models": 99},
+    mistakes={
+        "false_finds": {
+            3.6: "that is for 72 tests: each of the 72 heads has ten scores.",
+            720: "that is the number of tests: one in twenty of them comes out by chance.",
+            0.5: "that is for the ten scores of one head: there are 72 heads.",
+        },
+        "models": {
+            100: "then the smallest p is 1 / 101: what was observed counts as one more draw.",
+            19: "that gives 1 / 20 = 0.05: 0.01 is asked for.",
+            7200: "the largest of a draw corrects for all tests at once: their number does not matter.",
+        },
+    },
+)
+
+EXERCISES = listed(previous_score, corrected_p)

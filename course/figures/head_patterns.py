@@ -1,0 +1,105 @@
+"""The drawings of the chapter on head patterns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from numpy.typing import NDArray
+
+from course.figures import WIDTH
+from mha.view import plots
+
+__all__ = ["emergence", "first_steps", "kept_scores", "said_and_done", "scores_by_head"]
+
+Array = NDArray[Any]
+
+
+def scores_by_head(scores: Mapping[str, Array]) -> None:
+    """Each head's score of each pattern, on one scale of colours.
+
+    Args:
+        scores: pattern -> (layer, head), shares; six.
+    """
+    figure, axes = plt.subplots(2, 3, figsize=(WIDTH, 4.2), sharex=True, sharey=True)
+    for ax, (pattern, table) in zip(axes.flat, scores.items(), strict=True):
+        image = ax.imshow(100 * table, cmap=plots.ATTENTION_COLOURS, vmin=0, vmax=100, aspect="auto")
+        ax.set_title(pattern, fontsize=12)
+        ax.set(xticks=[0, 4, 8], yticks=[0, 2, 4])
+        ax.grid(False)
+    figure.supxlabel("head", fontsize=12)
+    figure.supylabel("layer", fontsize=12)
+    figure.colorbar(image, ax=axes, label="score (%)", shrink=0.8)
+    plt.show()
+
+
+def kept_scores(scores: Mapping[str, tuple[Array, Array]]) -> None:
+    """Each head's score on the words in order and shuffled.
+
+    Args:
+        scores: pattern -> scores in order (head,) and shuffled (head,), shares; four.
+    """
+    figure, axes = plt.subplots(2, 2, figsize=(WIDTH, 5.4))
+    for ax, (pattern, (real, shuffled)) in zip(axes.flat, scores.items(), strict=True):
+        most = 105 * max(real.max(), shuffled.max())
+        ax.plot([0, most], [0, most], color="0.6", linewidth=1, linestyle="-")
+        ax.plot(100 * real, 100 * shuffled, "o", alpha=0.6, markersize=5)
+        ax.set(xlim=(0, most), ylim=(0, most))
+        ax.set_title(pattern, fontsize=12)
+    figure.supxlabel("score, words in order (%)", fontsize=12)
+    figure.supylabel("score, words shuffled (%)", fontsize=12)
+    plt.show()
+
+
+def said_and_done(scores: Mapping[str, Array], reproduced: Mapping[str, Array]) -> None:
+    """How much of a head's effect its pattern alone gives, by the pattern's score; a dot a head.
+
+    Args:
+        scores: pattern -> (head,), shares.  reproduced: pattern -> (head,), 1 = all of it.
+    """
+    figure, ax = plt.subplots(figsize=(WIDTH, 4.2))
+    ax.axhline(0, color="0.6", linewidth=1, linestyle="-")
+    for marker, (pattern, values) in zip("osD^v", scores.items(), strict=False):
+        ax.plot(100 * values, 100 * np.maximum(reproduced[pattern], -1), marker, alpha=0.7, label=pattern)
+    ax.set(xlabel="score of the head's best pattern (%)", ylabel="of its effect, by the pattern alone (%)")
+    ax.set_ylim(-108, 105)
+    figure.legend(loc="outside upper left", ncols=3)
+    plt.show()
+
+
+def emergence(steps: Sequence[int], scores: Mapping[str, Array], bits: Mapping[str, Array]) -> None:
+    """What heads score while a model trains, and what the second copy of a block costs it.
+
+    Args:
+        steps: (n,).  scores: name -> (seed, n), shares.  bits: name -> (seed, n).
+    """
+    figure, axes = plt.subplots(2, 1, figsize=(WIDTH, 6.0), sharex=True)
+    for number, (name, values) in enumerate(scores.items()):
+        for seed, line in enumerate(values):
+            axes[0].plot(steps, 100 * line, color=f"C{number}", alpha=0.7, label=name if seed == 0 else None)
+    for number, (name, values) in enumerate(bits.items()):
+        for seed, line in enumerate(values):
+            axes[1].plot(steps, line, color=f"C{number + 2}", alpha=0.7, label=name if seed == 0 else None)
+    axes[0].set(ylabel="weight (%)", ylim=(0, 100))
+    axes[1].set(xlabel="training steps", ylabel="bits a symbol", ylim=(0, None))
+    figure.legend(loc="outside upper left", ncols=2)
+    plt.show()
+
+
+def first_steps(steps: Mapping[str, Sequence[int | None]], followed: int) -> None:
+    """When each model has learnt induction; a dot a seed, an open one at the end where it had not.
+
+    Args:
+        steps: kind of model -> (seed,), None where it was not learnt.  followed: for how many steps it was followed.
+    """
+    _, ax = plt.subplots(figsize=(WIDTH, 0.5 * len(steps) + 1.2))
+    for row, values in enumerate(steps.values()):
+        places = row + np.linspace(-0.2, 0.2, len(values))
+        for step, place in zip(values, places, strict=True):
+            ax.plot(step or followed, place, "o", color="C0", ms=7, mfc="C0" if step else "none")
+    ax.set_yticks(range(len(steps)), labels=list(steps))
+    ax.set(xlabel="steps until induction is learnt (open: not)", xlim=(0, 1.04 * followed))
+    ax.set_ylim(len(steps) - 0.5, -0.5)
+    plt.show()

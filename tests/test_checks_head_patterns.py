@@ -1,0 +1,93 @@
+"""The checks of the chapter on head patterns against answers as learners write them, right and wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from course.checks import head_patterns as check
+
+
+def score_loops(weights):
+    n = weights.shape[1]
+    return [sum(head[i, i - 1] for i in range(1, n)) / (n - 1) for head in weights]
+
+
+def score_diagonal(weights):
+    return torch.from_numpy(weights).diagonal(-1, 1, 2).mean(-1)
+
+
+def p_loops(observed, null):
+    return [(1 + sum(max(draw) >= one for draw in null)) / (1 + len(null)) for one in observed]
+
+
+def p_mean(observed, null):
+    with_it = np.vstack([null, np.full(null.shape[1], np.inf)])
+    return (with_it.max(1)[:, None] >= observed).mean(0)
+
+
+@pytest.mark.parametrize(
+    ("judge", "answer"),
+    [
+        (check.previous_score, score_loops),
+        (check.previous_score, score_diagonal),
+        (check.corrected_p, p_loops),
+        (check.corrected_p, p_mean),
+    ],
+)
+def test_right_answers_are_right(judge, answer):
+    feedback = judge(answer)
+    assert feedback.ok, feedback
+
+
+def diagonal(weights, lag):
+    return np.diagonal(weights, -lag, 1, 2)
+
+
+def reached(observed, largest):
+    return (largest[:, None] >= observed).sum(0)
+
+
+WRONG = [
+    (check.previous_score, lambda w: diagonal(w, -1).mean(-1), "next", "the key before query i"),
+    (check.previous_score, lambda w: diagonal(w, 0).mean(-1), "itself", "own token"),
+    (check.previous_score, lambda w: diagonal(w, 2).mean(-1), "two-before", "i - 1"),
+    (check.previous_score, lambda w: diagonal(w, 1).sum(-1), "sum", "take their mean"),
+    (check.previous_score, lambda w: diagonal(w, 1).sum(-1) / w.shape[1], "one-too-many", "does not count"),
+    (check.previous_score, lambda w: diagonal(w, 1).mean(0), "over-heads", "one number a head"),
+    (check.previous_score, lambda w: diagonal(w, 1), "each-query", "average them"),
+    (check.previous_score, lambda w: diagonal(w, 1).mean(), "one-number", "axis=-1"),
+    (
+        check.previous_score,
+        lambda w: np.mean([[h[i, i - 1] for i in range(len(h))] for h in w], 1),
+        "wrapped-around",
+        "the index -1",
+    ),
+    (check.corrected_p, lambda o, n: ((n >= o).sum(0) + 1) / (len(n) + 1), "uncorrected", "own column alone"),
+    (check.corrected_p, lambda o, n: reached(o, n.max(1)) / len(n), "can-be-zero", "one more draw"),
+    (check.corrected_p, lambda o, n: (reached(o, n.max(1)) + 1) / len(n), "one-above", "missing below"),
+    (check.corrected_p, lambda o, n: reached(o, n.max(1)) / (len(n) + 1), "one-below", "missing above"),
+    (check.corrected_p, lambda o, n: reached(o, n.max(1)), "counts", "divide by the number"),
+    (
+        check.corrected_p,
+        lambda o, n: ((n.max(1)[:, None] < o).sum(0) + 1) / (len(n) + 1),
+        "turned-round",
+        "count those that reach",
+    ),
+    (check.corrected_p, lambda o, n: (reached(o, n.min(1)) + 1) / (len(n) + 1), "smallest", "take the largest"),
+]
+
+
+@pytest.mark.parametrize(("judge", "answer", "diagnosis", "phrase"), WRONG)
+def test_wrong_answers_are_told_what_is_wrong(judge, answer, diagnosis, phrase):
+    feedback = judge(answer)
+    assert not feedback.ok
+    assert feedback.diagnosis == diagnosis, feedback
+    assert phrase in feedback.message, feedback
+
+
+@pytest.mark.parametrize("name", list(check.EXERCISES))
+def test_each_check_meets_six_wrong_answers_with_a_diagnosis_each(name):
+    diagnoses = [diagnosis for judge, _, diagnosis, _ in WRONG if judge is getattr(check, name)]
+    assert len(set(diagnoses)) >= 6
