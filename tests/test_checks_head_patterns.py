@@ -10,12 +10,12 @@ from course.checks import head_patterns as check
 
 
 def score_loops(weights):
-    n = weights.shape[1]
-    return [sum(head[i, i - 1] for i in range(1, n)) / (n - 1) for head in weights]
+    n = weights.shape[2]
+    return [sum(head[place - 1, place - 1] for place in range(1, n)) / (n - 1) for head in weights]
 
 
 def score_diagonal(weights):
-    return torch.from_numpy(weights).diagonal(-1, 1, 2).mean(-1)
+    return torch.from_numpy(weights).diagonal(0, 1, 2).mean(-1)
 
 
 def p_loops(observed, null):
@@ -42,7 +42,7 @@ def test_right_answers_are_right(judge, answer):
 
 
 def diagonal(weights, lag):
-    return np.diagonal(weights, -lag, 1, 2)
+    return np.diagonal(weights, 1 - lag, 1, 2)  # row r is query r + 1
 
 
 def reached(observed, largest):
@@ -50,11 +50,11 @@ def reached(observed, largest):
 
 
 WRONG = [
-    (check.previous_score, lambda w: diagonal(w, -1).mean(-1), "next", "the key before query i"),
+    (check.previous_score, lambda w: diagonal(w, -1).mean(-1), "next", "just after"),
     (check.previous_score, lambda w: diagonal(w, 0).mean(-1), "itself", "own token"),
-    (check.previous_score, lambda w: diagonal(w, 2).mean(-1), "two-before", "i - 1"),
+    (check.previous_score, lambda w: diagonal(w, 2).mean(-1), "two-before", "query r + 1 already"),
     (check.previous_score, lambda w: diagonal(w, 1).sum(-1), "sum", "take their mean"),
-    (check.previous_score, lambda w: diagonal(w, 1).sum(-1) / w.shape[1], "one-too-many", "does not count"),
+    (check.previous_score, lambda w: diagonal(w, 1).sum(-1) / w.shape[2], "one-too-many", "one query less"),
     (check.previous_score, lambda w: diagonal(w, 1).mean(0), "over-heads", "one number a head"),
     (check.previous_score, lambda w: diagonal(w, 1), "each-query", "average them"),
     (check.previous_score, lambda w: diagonal(w, 1).mean(), "one-number", "axis=-1"),

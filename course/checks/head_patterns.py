@@ -18,57 +18,53 @@ Array = NDArray[Any]
 
 
 def _previous_score(weights: Array) -> Array:
-    """Each head's mean weight on the token just before, over all queries but the first."""
-    n = weights.shape[-1]
-    asked = np.arange(1, n)
-    found = asked - 1
-    picked = weights[:, asked, found]
+    """Each head's mean weight on the token just before; the rows are all queries but the first."""
+    n = weights.shape[-2]
+    row = np.arange(n)
+    found = row + 0
+    picked = weights[:, row, found]
     scores = picked.mean(axis=-1)
     return scores
 
 
 def _maps(label: str, seed: int, n_heads: int, n: int) -> Trial:
-    """Rows of 1/1024ths that sum to 1."""
+    """Rows of 1/1024ths that sum to 1, of all queries but the first of n."""
     rng = np.random.default_rng(seed)
-    shares = rng.random((n_heads, n, n))
+    shares = rng.random((n_heads, n - 1, n))
     weights = rng.multinomial(1024, shares / shares.sum(-1, keepdims=True)) / 1024.0
     return Trial(label, {"weights": weights})
 
 
-_PICKED, _SCORES = "weights[:, asked, found]", "scores = picked.mean(axis=-1)"
+_PICKED, _SCORES = "weights[:, row, found]", "scores = picked.mean(axis=-1)"
+_NEXT = "this is the weight on the token just after: row r is query r + 1, and the key before it is r."
 previous_score = Exercise(
     _previous_score,
     "weights (h, i, j) -> scores (h)",
     trials=(
-        _maps("three heads on seven tokens", 301, 3, 7),
-        _maps("five heads on four tokens", 302, 5, 4),
+        _maps("three heads on six tokens", 301, 3, 6),
+        _maps("seven heads on eleven", 302, 7, 11),
     ),
     mistakes=(
         Mistake(
-            "next",
-            ("asked = np.arange(1, n) -> asked = np.arange(n - 1)", "found = asked - 1 -> found = asked + 1"),
-            "this is the weight on the token just after: rows are queries, and the key before query i is i - 1.",
-        ),
-        Mistake(
             "itself",
-            "found = asked - 1 -> found = asked",
-            "this is the weight on the query's own token: the key before it is i - 1.",
-            also=(("asked = np.arange(1, n) -> asked = np.arange(n)", "found = asked - 1 -> found = asked"),),
+            "found = row + 0 -> found = row + 1",
+            "this is the weight on the query's own token: row r is query r + 1, and the key before it is r.",
+        ),
+        Mistake("next", ("np.arange(n) -> np.arange(n - 1)", "found = row + 0 -> found = row + 2"), _NEXT),
+        Mistake(
+            "two-before",
+            ("np.arange(n) -> np.arange(1, n)", "found = row + 0 -> found = row - 1"),
+            "this is the token two places before: row r is query r + 1 already, so its key is r.",
         ),
         Mistake(
             "wrapped-around",
-            "asked = np.arange(1, n) -> asked = np.arange(n)",
-            "the first query takes part: nothing stands before it, and the index -1 is the last token.",
-        ),
-        Mistake(
-            "two-before",
-            ("asked = np.arange(1, n) -> asked = np.arange(2, n)", "found = asked - 1 -> found = asked - 2"),
-            "this is the token two places before: take i - 1.",
+            "found = row + 0 -> found = row - 1",
+            "1 is taken off as if row r were query r: for the first row that is the index -1, the last token.",
         ),
         Mistake(
             "one-too-many",
-            f"{_SCORES} -> scores = picked.sum(axis=-1) / n",
-            "the sum is divided by all queries: the first has no token before it and does not count.",
+            f"{_SCORES} -> scores = picked.sum(axis=-1) / weights.shape[-1]",
+            "the sum is divided by the number of keys: there is one query less, since the first has none before it.",
         ),
         Mistake("sum", f"{_SCORES} -> scores = picked.sum(axis=-1)", "this is the sum over queries: take their mean."),
         Mistake(
@@ -93,18 +89,18 @@ previous_score = Exercise(
         ),
         Mistake(
             "one-left-out",
-            "asked = np.arange(1, n) -> asked = np.arange(1, n - 1)",
-            "the last query is left out: every query but the first counts.",
-            also=("asked = np.arange(1, n) -> asked = np.arange(2, n)",),
+            "np.arange(n) -> np.arange(n - 1)",
+            "a query is left out: every row counts, the first and the last too.",
+            also=("np.arange(n) -> np.arange(1, n)",),
         ),
         Mistake(
             "every-pair",
-            (f"{_PICKED} -> weights[:, asked][:, :, found]", f"{_SCORES} -> scores = picked.mean(axis=(1, 2))"),
-            "each query is paired with each key: give both rows of places at once, weights[:, queries, keys].",
+            (f"{_PICKED} -> weights[:, row][:, :, found]", f"{_SCORES} -> scores = picked.mean(axis=(1, 2))"),
+            "each query is paired with each key: give both rows of places at once, weights[:, rows, keys].",
         ),
         Mistake(
             "how-often",
-            f"{_SCORES} -> scores = (weights[:, 1:].argmax(axis=-1) == found).mean(axis=-1)",
+            f"{_SCORES} -> scores = (weights.argmax(axis=-1) == found).mean(axis=-1)",
             "this is how often the largest weight lies there: take the mean of the weights themselves.",
         ),
     ),
