@@ -19,6 +19,7 @@
      positions    false: the tokens are not told where they stand
    onProgress({loaded, total}) is called in bytes while files come in, and not at all when everything is there.
    LiveEngine.load(model, onProgress) loads what every text of a model needs, before there is a text.
+   LiveEngine.plain = true, before the first request, leaves the kernel out.
 
    An answer:
      model, text, layers, heads, length (i, the number of tokens)
@@ -27,9 +28,9 @@
      unknown      how many tokens are [UNK];  cut: how many tokens were left out of a sentence that was too long
      attention    Float32Array (layers, heads, i, i): attention[((layer * heads + head) * i + query) * i + key]
      output       Float32Array (layers, heads, width): what each head adds to the tokens' vectors, their mean
-     norms        Float32Array (layers, heads): the length of what a head adds to a token's vector, mean over tokens
+     norms        Float32Array (layers, heads): the length of each head's row of `output`
      vector       Float32Array (width,): mean over tokens of the last layer, of length 1; two of them: LiveEngine.cosine
-     ms           what the computation took, without loading
+     ms           what the computation took, without loading;  lanes: whether the kernel did it, not plain JavaScript
      reaction only:
      atoms        [{token, element, side}] each atom: its token's place, "C", "reactant" or "product"; [] without ">>"
      map          [{product, reactant, weight}] for each atom of the product the atom it came from, as places of tokens
@@ -39,7 +40,7 @@
    LiveEngine.moved(answer, other) -> Float32Array (layers, heads): how far each head's output moved between two answers.
    LiveEngine.cosine(vector, other) -> number.
 
-   An error is a LiveError; its message is a sentence for the reader, its `kind` says what may be done about it:
+   An error is a LiveEngine.LiveError; its message is a sentence for the reader, its `kind` says what may be done about it:
      "file"        the page was opened from the disk, where a browser allows neither worker nor fetch: show how to serve it
      "network"     a file did not come: ask again, and only what is missing is fetched
      "input"       the text cannot be computed, and why
@@ -50,3 +51,87 @@
      to it    {id, request} | {id, load: model} | {cancel: id}
      from it  {id, progress: {loaded, total}} | {id, answer} | {id, error: {kind, message}} */
 "use strict";
+
+(() => {
+  const HERE = document.currentScript.src;
+  const FROM_DISK = "This page was opened from the disk, and from there a browser lets no page compute in the background " +
+    "or read the weights. Serve the book instead: python -m http.server --directory _build/html, then open " +
+    "http://localhost:8000.";
+
+  class LiveError extends Error {
+    constructor(kind, message) {
+      super(message);
+      Object.assign(this, {name: "LiveError", kind});
+    }
+  }
+
+  const waiting = new Map(); // id -> {resolve, reject, onProgress, slot}
+  let worker = null, last = 0;
+
+  function settle(id, how, value) {
+    const entry = waiting.get(id);
+    waiting.delete(id);
+    entry?.[how](value);
+  }
+
+  function hear({data: {id, progress, answer, error}}) {
+    if (progress) waiting.get(id)?.onProgress?.(progress);
+    else if (error) settle(id, "reject", new LiveError(error.kind, error.message));
+    else settle(id, "resolve", answer);
+  }
+
+  /* A worker that broke is given up with all that it was asked. */
+  function giveUp(event) {
+    worker?.terminate();
+    worker = null;
+    const why = event.message ? `broke off: ${event.message}` : "did not start";
+    for (const id of [...waiting.keys()]) settle(id, "reject", new LiveError("engine", `The engine ${why}. Ask again.`));
+  }
+
+  function start() {
+    worker = new Worker(new URL(LiveEngine.plain ? "worker.js?plain" : "worker.js", HERE));
+    worker.onmessage = hear;
+    worker.onerror = worker.onmessageerror = giveUp;
+  }
+
+  function post(message, slot, onProgress) {
+    if (location.protocol === "file:") return Promise.reject(new LiveError("file", FROM_DISK));
+    if (!worker) start();
+    const id = ++last;
+    const promise = new Promise((resolve, reject) => waiting.set(id, {resolve, reject, onProgress, slot}));
+    worker.postMessage({id, ...message});
+    return promise;
+  }
+
+  function supersede(slot) {
+    for (const [id, entry] of waiting) {
+      if (entry.slot !== slot) continue;
+      worker.postMessage({cancel: id});
+      settle(id, "reject", new LiveError("superseded", "A newer text came."));
+    }
+  }
+
+  function cosine(one, other) {
+    const dot = (a, b) => a.reduce((sum, value, n) => sum + value * b[n], 0);
+    return dot(one, other) / Math.sqrt(dot(one, one) * dot(other, other));
+  }
+
+  function moved(answer, other) {
+    const width = answer.output.length / answer.norms.length;
+    const between = n => answer.output.subarray(n * width, (n + 1) * width).map((value, c) => value - other.output[n * width + c]);
+    return answer.norms.map((_, n) => Math.hypot(...between(n)));
+  }
+
+  const LiveEngine = {
+    plain: false,
+    LiveError,
+    cosine,
+    moved,
+    load: (model, onProgress) => post({load: model}, null, onProgress),
+    ask({slot = "main", ...request}, onProgress) {
+      supersede(slot);
+      return post({request}, slot, onProgress);
+    },
+  };
+  window.LiveEngine = LiveEngine;
+})();
