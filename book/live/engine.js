@@ -24,6 +24,7 @@
    An answer:
      model, text, layers, heads, length (i, the number of tokens)
      tokens       [string], as the tokenizer writes them: "[CLS]", "play", "##ing", "[SEP]"
+     pieces       [string], what each token stands for in the text, also where the token is [UNK]
      ids          Int32Array (i,)
      unknown      how many tokens are [UNK];  cut: how many tokens were left out of a sentence that was too long
      attention    Float32Array (layers, heads, i, i): attention[((layer * heads + head) * i + query) * i + key]
@@ -37,11 +38,11 @@
                   (reactant -1: no atom of that element); weight in 0..2 is the head's, both directions added
      head         [layer, head] that the map was read from
      filled       [{at, tokens: [5 strings], probabilities: [5 numbers]}] for each [MASK] in the text
-   LiveEngine.moved(answer, other) -> Float32Array (layers, heads): how far each head's output moved between two answers.
+   LiveEngine.moved(answer, other) -> Float32Array (layers, heads): how far each head's output moved between the two.
    LiveEngine.cosine(vector, other) -> number.
 
-   An error is a LiveEngine.LiveError; its message is a sentence for the reader, its `kind` says what may be done about it:
-     "file"        the page was opened from the disk, where a browser allows neither worker nor fetch: show how to serve it
+   An error is a LiveEngine.LiveError; its message is for the reader, its `kind` says what can be done:
+     "file"        the page was opened from the disk, where a browser allows no worker and no fetch: it says what to do
      "network"     a file did not come: ask again, and only what is missing is fetched
      "input"       the text cannot be computed, and why
      "superseded"  a newer request took the slot: ignore it
@@ -54,9 +55,9 @@
 
 (() => {
   const HERE = document.currentScript.src;
-  const FROM_DISK = "This page was opened from the disk, and from there a browser lets no page compute in the background " +
-    "or read the weights. Serve the book instead: python -m http.server --directory _build/html, then open " +
-    "http://localhost:8000.";
+  const FROM_DISK = "This page was opened from the disk, and from there a browser lets no page compute in the " +
+    "background or read the weights. Serve the book instead: python -m http.server --directory _build/html, then " +
+    "open http://localhost:8000.";
 
   class LiveError extends Error {
     constructor(kind, message) {
@@ -85,7 +86,8 @@
     worker?.terminate();
     worker = null;
     const why = event.message ? `broke off: ${event.message}` : "did not start";
-    for (const id of [...waiting.keys()]) settle(id, "reject", new LiveError("engine", `The engine ${why}. Ask again.`));
+    const error = new LiveError("engine", `The engine ${why}. Ask again.`);
+    for (const id of [...waiting.keys()]) settle(id, "reject", error);
   }
 
   function start() {
@@ -117,9 +119,9 @@
   }
 
   function moved(answer, other) {
-    const width = answer.output.length / answer.norms.length;
-    const between = n => answer.output.subarray(n * width, (n + 1) * width).map((value, c) => value - other.output[n * width + c]);
-    return answer.norms.map((_, n) => Math.hypot(...between(n)));
+    const between = answer.output.map((value, n) => value - other.output[n]);
+    const width = between.length / answer.norms.length;
+    return answer.norms.map((_, n) => Math.hypot(...between.subarray(n * width, (n + 1) * width)));
   }
 
   const LiveEngine = {

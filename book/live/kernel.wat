@@ -8,26 +8,27 @@
       (f32.add (f32x4.extract_lane 0 (local.get $lanes)) (f32x4.extract_lane 1 (local.get $lanes)))
       (f32.add (f32x4.extract_lane 2 (local.get $lanes)) (f32x4.extract_lane 3 (local.get $lanes)))))
 
-  ;; out (tokens, n) = x (tokens, k) · weightᵀ (n, k) · scale (n) + bias (n). The weights are int8; a row of them is
+  ;; out (tokens, n) = x (tokens, k) · weightᵀ (n, k) · scale (n) + bias (n). The weights are int16; a row of them is
   ;; widened into `row` once and then meets four tokens at a time: k must divide by 8, and x and out have room for
   ;; three tokens more than there are.
   (func (export "linear")
     (param $x i32) (param $weight i32) (param $scale i32) (param $bias i32) (param $out i32)
     (param $tokens i32) (param $k i32) (param $n i32) (param $row i32)
     (local $width i32) (local $line i32) (local $end i32) (local $r i32) (local $last i32) (local $to i32)
-    (local $a i32) (local $b i32) (local $c i32) (local $d i32) (local $eight v128) (local $w v128)
+    (local $past i32) (local $a i32) (local $b i32) (local $c i32) (local $d i32) (local $eight v128) (local $w v128)
     (local $sum_a v128) (local $sum_b v128) (local $sum_c v128) (local $sum_d v128) (local $s f32) (local $add f32)
     (local.set $width (i32.shl (local.get $k) (i32.const 2)))  ;; of a token in x
     (local.set $line (i32.shl (local.get $n) (i32.const 2)))  ;; of a token in out
     (local.set $end (i32.add (local.get $row) (local.get $width)))
+    (local.set $past (i32.add (local.get $x) (i32.mul (local.get $tokens) (local.get $width))))
     (local.set $last (i32.add (local.get $out) (local.get $line)))
     (loop $rows
       (local.set $r (local.get $row))
       (loop $widen
-        (local.set $eight (v128.load8x8_s (local.get $weight)))
+        (local.set $eight (v128.load (local.get $weight)))
         (v128.store (local.get $r) (f32x4.convert_i32x4_s (i32x4.extend_low_i16x8_s (local.get $eight))))
         (v128.store offset=16 (local.get $r) (f32x4.convert_i32x4_s (i32x4.extend_high_i16x8_s (local.get $eight))))
-        (local.set $weight (i32.add (local.get $weight) (i32.const 8)))
+        (local.set $weight (i32.add (local.get $weight) (i32.const 16)))
         (br_if $widen (i32.lt_u (local.tee $r (i32.add (local.get $r) (i32.const 32))) (local.get $end))))
       (local.set $s (f32.load (local.get $scale)))
       (local.set $add (f32.load (local.get $bias)))
@@ -63,7 +64,7 @@
           (f32.add (f32.mul (call $sum (local.get $sum_d)) (local.get $s)) (local.get $add)))
         (local.set $to (i32.add (local.get $to) (local.get $line)))
         (local.set $a (local.get $d))  ;; it has come to the end of its token, where the next one begins
-        (br_if $fours (i32.lt_u (i32.div_u (i32.sub (local.get $a) (local.get $x)) (local.get $width)) (local.get $tokens))))
+        (br_if $fours (i32.lt_u (local.get $a) (local.get $past))))
       (local.set $scale (i32.add (local.get $scale) (i32.const 4)))
       (local.set $bias (i32.add (local.get $bias) (i32.const 4)))
       (br_if $rows (i32.lt_u (local.tee $out (i32.add (local.get $out) (i32.const 4))) (local.get $last)))))
@@ -103,7 +104,7 @@
         (br_if $keys (i32.lt_u (local.tee $key (i32.add (local.get $key) (local.get $stride))) (local.get $past))))
       (br_if $queries (i32.lt_u (local.tee $q (i32.add (local.get $q) (local.get $stride))) (local.get $lines)))))
 
-  ;; out (tokens, 32) = weights (tokens, tokens) · v (tokens, 32). The tokens of v lie `stride` apart, those of out `line`.
+  ;; out (tokens, 32) = weights (tokens, tokens) · v (tokens, 32). The tokens of v lie `stride` apart, of out `line`.
   (func (export "mix")
     (param $weights i32) (param $v i32) (param $out i32) (param $tokens i32) (param $stride i32) (param $line i32)
     (local $end i32) (local $query i32) (local $value i32) (local $past i32) (local $channel i32) (local $at i32)

@@ -1,30 +1,37 @@
-/* A pretrained encoder in one stretch of memory: its weights as int8 with a scale a row, and what is computed on the way.
+/* A pretrained encoder in one stretch of memory: its weights as int16, a scale for each row, and what is computed.
 
-   Both models are BERT's: embeddings, then blocks of attention and a feed-forward net, a norm after each sum. The second
-   one, ALBERT, has narrower embeddings, which one more matrix widens, and one block that it applies again and again. */
+   A weight comes as int8, in the small model with 4 bits more, times a factor of 8 bits that 32 weights of a row share;
+   that is a whole number of 16 bits, times its row's scale.
+
+   Both models are made as BERT is: embeddings, then blocks of attention and a feed-forward net, a norm after each sum.
+   The second, an ALBERT, has narrower embeddings, which one more matrix widens, and one block for all its layers. */
 "use strict";
 
 const ALIGNMENT = 16; // bytes: four numbers of 32 bits, a lane of the kernel
+const GROUP = 32; // weights of a row that share a factor
 const SPARE = 3; // tokens more than there are: the kernel takes four at a time
 const aligned = bytes => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 
 /* The kernel's three functions in plain JavaScript. Addresses and strides are in bytes, as there. */
 function plainKernel(buffer) {
-  const floats = new Float32Array(buffer), bytes = new Int8Array(buffer);
+  const floats = new Float32Array(buffer), shorts = new Int16Array(buffer);
   return {
-    // out (tokens, n) = x (tokens, k) · weightᵀ (n, k) · scale (n) + bias (n)
+    // out (tokens, n) = x (tokens, k) · weightᵀ (n, k) · scale (n) + bias (n), four tokens at a time
     linear(x, weight, scale, bias, out, tokens, k, n, row) {
-      const [from, to, wide] = [x / 4, out / 4, row / 4];
+      const wide = row / 4;
       for (let o = 0; o < n; o++) {
-        for (let c = 0; c < k; c++) floats[wide + c] = bytes[weight + o * k + c];
-        for (let t = 0; t < tokens; t++) {
-          const token = from + t * k;
-          let even = 0, odd = 0; // two sums: the processor need not wait for one to add to the other
-          for (let c = 0; c < k; c += 2) {
-            even += floats[token + c] * floats[wide + c];
-            odd += floats[token + c + 1] * floats[wide + c + 1];
+        const factor = floats[scale / 4 + o], more = floats[bias / 4 + o];
+        for (let c = 0; c < k; c++) floats[wide + c] = shorts[weight / 2 + o * k + c];
+        for (let t = 0; t < tokens; t += 4) {
+          let a = 0, b = 0, c = 0, d = 0;
+          for (let from = x / 4 + t * k, r = wide; r < wide + k; from++, r++) {
+            const w = floats[r];
+            a += w * floats[from];
+            b += w * floats[from + k];
+            c += w * floats[from + 2 * k];
+            d += w * floats[from + 3 * k];
           }
-          floats[to + t * n + o] = (even + odd) * floats[scale / 4 + o] + floats[bias / 4 + o];
+          [a, b, c, d].forEach((sum, spare) => (floats[out / 4 + (t + spare) * n + o] = sum * factor + more));
         }
       }
     },
@@ -53,6 +60,18 @@ function plainKernel(buffer) {
   };
 }
 
+/* Whole numbers of 16 bits: int8 at `at`, or 12 bits in sixteenths with the lower 4 at `fine`, times their factor. */
+function unpack(content, {at, groups, fine}, to) {
+  const coarse = new Int8Array(content, at, to.length), factors = new Uint8Array(content, groups, to.length / GROUP);
+  const pairs = fine && new Uint8Array(content, fine, to.length / 2);
+  for (let n = 0; n < to.length; n++) {
+    const whole = coarse[n] + (pairs ? ((pairs[n >> 1] >> (n & 1 ? 4 : 0)) & 15) / 16 - 0.5 : 0);
+    to[n] = Math.round(whole * factors[Math.floor(n / GROUP)]);
+  }
+}
+
+const scaled = (row, scale) => Float32Array.from(row, value => value * scale);
+
 /* Abramowitz and Stegun 7.1.26: the error function to 1.5e-7. */
 function erf(x) {
   const t = 1 / (1 + 0.3275911 * Math.abs(x));
@@ -68,8 +87,7 @@ class Encoder {
     const {files, longest, width, inner, layers, heads} = sizes, tokens = longest + SPARE;
     let bytes = ALIGNMENT;
     const take = length => (bytes += aligned(length)) - aligned(length);
-    this.shards = files.map(file => take(file.bytes));
-    this.tensors = Object.assign({}, ...files.map((file, number) => this.addresses(file, number)));
+    this.tensors = Object.assign({}, ...files.map(file => this.place(file.tensors, take)));
     const room = [["x", tokens * width], ["qkv", tokens * 3 * width], ["mixed", tokens * width],
       ["sum", tokens * width], ["hidden", tokens * inner], ["row", Math.max(width, inner)],
       ["logits", (1 + SPARE) * (sizes.vocabulary ?? 0)], ["attention", layers * heads * longest * longest]];
@@ -84,21 +102,23 @@ class Encoder {
       this.kernel = plainKernel(this.buffer);
     }
     this.floats = new Float32Array(this.buffer);
-    this.bytes = new Int8Array(this.buffer);
+    this.shorts = new Int16Array(this.buffer);
   }
 
-  addresses(file, number) {
-    const moved = ({at, scale, shape}) => ({shape, at: this.shards[number] + at, scale: this.shards[number] + scale});
-    return Object.fromEntries(Object.entries(file.tensors).map(([name, tensor]) => [name, moved(tensor)]));
+  /* Room for each tensor: numbers of 32 bits, or a matrix's of 16 and its rows' scales. */
+  place(tensors, take) {
+    const room = ({shape: [rows, columns = 1], scale}) =>
+      scale ? {at: take(2 * rows * columns), scale: take(4 * rows)} : {at: take(4 * rows * columns)};
+    return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, {...tensor, ...room(tensor)}]));
   }
 
-  put(number, content) {
-    new Uint8Array(this.buffer).set(new Uint8Array(content), this.shards[number]);
-  }
-
-  text(name) {
-    const {at, shape: [length]} = this.tensors[name];
-    return new TextDecoder().decode(new Uint8Array(this.buffer, at, length));
+  /* A file's tensors to their places. */
+  put({tensors}, content) {
+    for (const [name, {at, shape: [rows, columns = 1], scale, ...parts}] of Object.entries(tensors)) {
+      const to = this.tensors[name], numbers = rows * columns, from = scale ?? at, count = scale ? rows : numbers;
+      this.floats.set(new Float32Array(content, from, count), (scale ? to.scale : to.at) / 4);
+      if (scale) unpack(content, {at, ...parts}, this.shorts.subarray(to.at / 2, to.at / 2 + numbers));
+    }
   }
 
   linear(from, name, to, tokens) {
@@ -129,14 +149,14 @@ class Encoder {
     for (let c = 0; c < numbers; c++) part[c] *= 0.5 * (1 + erf(part[c] * Math.SQRT1_2));
   }
 
-  /* The tokens' vectors: rows (ids) gives each token's int8 row and its scale. */
+  /* The tokens' vectors: rowOf(id) gives a token's row of the table. */
   embed(ids, rowOf, positions) {
     const {floats} = this, segment = this.tensors.segment.at / 4, place = this.tensors.positions.at / 4;
     const width = this.tensors.segment.shape[0], to = this.tensors["widen.weight"] ? this.at.sum : this.at.x;
     ids.forEach((id, t) => {
-      const {row, scale} = rowOf(id), line = to / 4 + t * width;
+      const row = rowOf(id), line = to / 4 + t * width;
       for (let c = 0; c < width; c++) {
-        floats[line + c] = row[c] * scale + floats[segment + c] + (positions ? floats[place + t * width + c] : 0);
+        floats[line + c] = row[c] + floats[segment + c] + (positions ? floats[place + t * width + c] : 0);
       }
     });
     this.norm(to, "embedding.norm", ids.length);
@@ -169,13 +189,14 @@ class Encoder {
 
   /* What each head adds to the tokens' vectors, their mean: (heads, width). */
   added(tensor, tokens) {
-    const {floats, bytes, sizes: {heads, width}} = this, mean = new Float32Array(width);
+    const {floats, shorts, sizes: {heads, width}} = this, mean = new Float32Array(width);
     const out = new Float32Array(heads * width), {at, scale} = this.tensors[`${tensor}.weight`];
     for (let t = 0; t < tokens; t++) {
       for (let c = 0; c < width; c++) mean[c] += floats[this.at.mixed / 4 + t * width + c] / tokens;
     }
     for (let o = 0; o < width; o++) {
-      for (let c = 0; c < width; c++) out[(c >> 5) * width + o] += mean[c] * bytes[at + o * width + c] * floats[scale / 4 + o];
+      const factor = floats[scale / 4 + o], row = at / 2 + o * width;
+      for (let c = 0; c < width; c++) out[(c >> 5) * width + o] += mean[c] * shorts[row + c] * factor;
     }
     return out;
   }
@@ -195,12 +216,17 @@ class Encoder {
     return this.added(`${name}.out`, tokens);
   }
 
-  /* A token's int8 row and its scale: of the model's own table, or of a shard, which has the scales behind the rows. */
-  row(number, shard) {
-    const width = this.tensors.segment.shape[0], count = shard && shard.byteLength / (width + 4);
-    const {at, scale} = shard ? {at: 0, scale: count * width} : this.tensors["words.weight"];
-    const buffer = shard ?? this.buffer;
-    return {row: new Int8Array(buffer, at + number * width, width), scale: new Float32Array(buffer, scale + 4 * number, 1)[0]};
+  /* A token's vector, from the model's own table. */
+  row(id) {
+    const {at, scale, shape: [, width]} = this.tensors["words.weight"];
+    return scaled(this.shorts.subarray(at / 2 + id * width, at / 2 + (id + 1) * width), this.floats[scale / 4 + id]);
+  }
+
+  /* The same from a shard, which holds int8 rows, the factors of each 32, and the rows' scales. */
+  shardRow(number, shard) {
+    const {width} = this.sizes, count = shard.byteLength / (width + width / GROUP + 4), row = new Int16Array(width);
+    unpack(shard, {at: number * width, groups: count * width + number * width / GROUP}, row);
+    return scaled(row, new Float32Array(shard, count * (width + width / GROUP), count)[number]);
   }
 
   /* The length of what each head adds. */
@@ -218,8 +244,8 @@ class Encoder {
       await pause();
       output.set(this.block(layer, tokens, options), layer * heads * width);
     }
-    const from = this.at.attention / 4;
-    return {output, attention: this.floats.slice(from, from + layers * heads * tokens * tokens), vector: this.mean(tokens)};
+    const from = this.at.attention / 4, attention = this.floats.slice(from, from + layers * heads * tokens * tokens);
+    return {output, attention, vector: this.mean(tokens)};
   }
 
   /* The mean of the tokens' vectors, of length 1. */

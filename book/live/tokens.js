@@ -1,10 +1,10 @@
-/* Text into tokens, as each model was trained on it: BERT's words and word pieces, and the atoms and bonds of a reaction. */
+/* Text into tokens, as each model was trained on it: words and their pieces, or the atoms and bonds of a reaction. */
 "use strict";
 
 const SPECIAL = /(\[(?:PAD|UNK|CLS|SEP|MASK)\])/;
 const REMOVED = /[\0\uFFFD]|(?![\t\n\r])[\p{Cc}\p{Cf}\p{Co}\p{Cs}]/gu;
-const IDEOGRAPHS =
-  /[\u4E00-\u9FFF\u3400-\u4DBF\uF900-\uFAFF\u{20000}-\u{2A6DF}\u{2A700}-\u{2B81F}\u{2B920}-\u{2CEAF}\u{2F800}-\u{2FA1F}]/gu;
+const IDEOGRAPHS = new RegExp("[\\u4E00-\\u9FFF\\u3400-\\u4DBF\\uF900-\\uFAFF\\u{20000}-\\u{2A6DF}" +
+  "\\u{2A700}-\\u{2B81F}\\u{2B920}-\\u{2CEAF}\\u{2F800}-\\u{2FA1F}]", "gu");
 const PUNCTUATION = /([!-/:-@[-`{-~\p{P}])/u;
 const LONGEST_WORD = 100; // characters; BERT knows no longer one
 
@@ -19,12 +19,12 @@ class Vocabulary {
     this.ids = new Map(this.tokens.map((token, id) => [token, id]));
   }
 
-  /* The tokens with [CLS] and [SEP] around them, their ids, and how many a limit left out. */
-  wrap(pieces, longest) {
-    const kept = pieces.slice(0, longest - 2);
-    const tokens = ["[CLS]", ...kept.map(piece => (this.ids.has(piece) ? piece : "[UNK]")), "[SEP]"];
+  /* Tokens with [CLS] and [SEP] around them, what they stand for, their ids, and how many a limit left out. */
+  wrap(found, longest) {
+    const pieces = ["[CLS]", ...found.slice(0, longest - 2), "[SEP]"], cut = found.length - pieces.length + 2;
+    const tokens = pieces.map(piece => (this.ids.has(piece) ? piece : "[UNK]"));
     const ids = Int32Array.from(tokens, token => this.ids.get(token));
-    return {tokens, ids, cut: pieces.length - kept.length, unknown: tokens.filter(token => token === "[UNK]").length};
+    return {tokens, pieces, ids, cut, unknown: tokens.filter(token => token === "[UNK]").length};
   }
 }
 
@@ -41,17 +41,17 @@ function words(text) {
     .filter(Boolean);
 }
 
-/* The longest piece that the vocabulary has, and again from there on; a word that does not come out is one [UNK]. */
+/* The longest piece that the vocabulary has, and again from there on; the word itself where it does not come out. */
 function* pieces(word, ids) {
   const letters = [...word];
-  if (letters.length > LONGEST_WORD) return yield "[UNK]";
+  if (letters.length > LONGEST_WORD) return yield word;
   const found = [];
   for (let start = 0, end; start < letters.length; start = end) {
     const prefix = start ? "##" : "";
     for (end = letters.length; end > start; end--) {
       if (ids.has(prefix + letters.slice(start, end).join(""))) break;
     }
-    if (end === start) return yield "[UNK]";
+    if (end === start) return yield word;
     found.push(prefix + letters.slice(start, end).join(""));
   }
   yield* found;
@@ -62,14 +62,14 @@ function sentenceTokens(text, vocabulary) {
     SPECIAL.test(part) ? [part] : words(part).flatMap(word => [...pieces(word, vocabulary.ids)]));
 }
 
-/* What the grammar does not know, a stretch of it at a time, becomes [UNK] as what the vocabulary lacks does. */
+/* What the grammar does not know stays, a stretch of it at a time: a token that the vocabulary lacks. */
 const reactionTokens = text => text.split(REACTION_TOKEN).filter(Boolean);
 
 /* The atoms on both sides of the arrow, in the order of the text; none if there is not exactly one arrow. */
-function atoms(tokens) {
-  const arrow = tokens.indexOf(">>");
-  if (arrow < 0 || tokens.indexOf(">>", arrow + 1) >= 0) return [];
-  return tokens.flatMap((text, token) => {
+function atoms(pieces) {
+  const arrow = pieces.indexOf(">>");
+  if (arrow < 0 || pieces.indexOf(">>", arrow + 1) >= 0) return [];
+  return pieces.flatMap((text, token) => {
     if (SPECIAL.test(text) || !ATOM.test(text)) return [];
     const [, letters] = ELEMENT.exec(text) ?? [null, text];
     const element = letters[0].toUpperCase() + letters.slice(1);

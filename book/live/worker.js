@@ -13,7 +13,7 @@ const cancelled = new Set();
 const fetched = new Map(); // file name -> {bytes, loaded, done, content: promise}
 const kept = new Map(); // "manifest", and models by name -> promise
 const watchers = new Set();
-const refetch = new Set(); // what came damaged, perhaps from the browser's cache
+const refetch = new Set(); // what failed: a browser's cache keeps damaged files and errors, too
 let turn = Promise.resolve();
 
 async function hash(content) {
@@ -33,7 +33,6 @@ async function receive(file, state) {
     watchers.forEach(watcher => watcher());
   }
   if (state.loaded !== file.bytes || ![null, file.sha256].includes(await hash(content))) {
-    refetch.add(file.name);
     throw failure("network", `${file.name} came damaged; ask again and it is fetched anew.`);
   }
   return content.buffer;
@@ -45,6 +44,7 @@ function get(file, use) {
     const state = {bytes: file.bytes, loaded: 0, done: false};
     state.content = receive(file, state).then(use).catch(error => {
       fetched.delete(file.name);
+      refetch.add(file.name);
       throw error.kind ? error : failure("network", `${file.name} ${FAILED}`);
     });
     state.content.then(() => (state.done = true), () => {});
@@ -96,8 +96,11 @@ async function open(name) {
 async function load(name, told) {
   const model = await keep(name, () => open(name));
   const {sizes, encoder} = model;
-  await getAll(sizes.files.map((file, number) => [file, content => encoder.put(number, content)]), told);
-  model.vocabulary ??= new Vocabulary(encoder.text("vocabulary"));
+  const use = file => content => {
+    encoder.put(file, content);
+    if (file.text) model.vocabulary = new Vocabulary(new TextDecoder().decode(new Uint8Array(content, ...file.text)));
+  };
+  await getAll(sizes.files.map(file => [file, use(file)]), told);
   return model;
 }
 
@@ -109,12 +112,14 @@ async function rows({sizes, encoder}, ids, told) {
   await getAll(numbers.map(number => [shards[number], content => content]), told);
   const contents = new Map();
   for (const number of numbers) contents.set(number, await get(shards[number]).content);
-  return id => encoder.row(id % each, contents.get(Math.floor(id / each)));
+  return id => encoder.shardRow(id % each, contents.get(Math.floor(id / each)));
 }
 
 function tokenize(name, text, {sizes, vocabulary}) {
   if (typeof text !== "string") throw failure("input", "There is no text to read.");
-  if (text.length > LONGEST_TEXT) throw failure("input", `The text has ${text.length} characters; up to ${LONGEST_TEXT} are read.`);
+  if (text.length > LONGEST_TEXT) {
+    throw failure("input", `The text has ${text.length} characters; up to ${LONGEST_TEXT} are read.`);
+  }
   const pieces = name === "reaction" ? reactionTokens(text) : sentenceTokens(text, vocabulary);
   const read = vocabulary.wrap(pieces, sizes.longest);
   if (name === "reaction" && read.cut) {
@@ -136,8 +141,8 @@ function inTurn(task) {
   return done;
 }
 
-function readReaction({sizes, encoder, vocabulary}, {tokens}, attention) {
-  const [layer, head] = sizes.map, length = tokens.length, found = atoms(tokens);
+function readReaction({sizes, encoder, vocabulary}, {tokens, pieces}, attention) {
+  const [layer, head] = sizes.map, length = tokens.length, found = atoms(pieces);
   const from = (layer * sizes.heads + head) * length * length;
   const filled = tokens.flatMap((token, at) => {
     if (token !== "[MASK]") return [];

@@ -19,6 +19,7 @@ from . import (
     heads,
     hosting,
     icons,
+    live,
     offline,
     pages,
     plain,
@@ -61,6 +62,7 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect("build-finished", chapter_cards.write_pictures)
     app.connect("build-finished", finding.write_places)
     app.connect("build-finished", icons.write_icons)
+    app.connect("build-finished", live.copy_live)
     app.connect("build-finished", offline.copy_mathjax)
     accessible.setup(app)
     app.add_directive("claims", claims_page.ClaimsDirective)
