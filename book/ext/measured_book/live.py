@@ -11,6 +11,7 @@ import json
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ GROUP = 32  # weights of a row that share a factor; as model.js says
 ROWS = 48  # of the vocabulary in a shard: 19 kB, one for each rare word
 TINY = np.float32(1e-20)  # a row of zeros has a scale, too
 ROUNDING = 1e-4  # of a factor that is a whole number but for it
+LOADERS = ("pretrained", "pretrained_reactions")  # modules of mha.models
 LONGEST = {"sentence": 64, "reaction": 128}  # tokens
 MAP = (10, 5)  # the layer and head that ties atoms to where they came from, from 0: Schwaller et al. 2021
 
@@ -109,15 +111,23 @@ def write(sources: Path, target: Path) -> None:
         if path.suffix in {".js", ".css"}:
             shutil.copyfile(path, target / path.name)
     kernel, manifest = sources / "kernel.wat", target / "manifest.json"
-    made_of = hashlib.sha256(Path(__file__).read_bytes() + kernel.read_bytes()).hexdigest()
+    made_of = hash_sources(kernel)
     if manifest.exists() and is_whole(target, json.loads(manifest.read_text()), made_of):
         return
     manifest.unlink(missing_ok=True)  # the last file that is written
-    for path in target.glob("*.bin"):
+    for path in [*target.glob("*.bin"), *target.glob("*.wasm")]:
         path.unlink()
     models = {"sentence": write_sentence_model(target), "reaction": write_reaction_model(target)}
     content = {"made_of": made_of, "kernel": assemble(kernel, target), "models": models}
     manifest.write_text(json.dumps(content, separators=(",", ":")), encoding="utf-8")
+
+
+def hash_sources(kernel: Path) -> str:
+    """Of this module, the kernel, and the loaders, which hold the hashes of the weights; nothing is imported."""
+    package = find_spec("mha")
+    folder = Path(((package and package.submodule_search_locations) or [""])[0]) / "models"
+    sources = [Path(__file__), kernel, *(folder / f"{name}.py" for name in LOADERS)]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
 
 
 def is_whole(target: Path, manifest: dict[str, Any], made_of: str) -> bool:
