@@ -46,6 +46,7 @@ ASK = """async ([request, plain]) => {
 class Server:
     """Files over http from this machine; notes what was asked for, and answers 503 for names in `failing`."""
 
+    folder: Path
     address: str
     asked: list[str] = field(default_factory=list)
     failing: set[str] = field(default_factory=set)
@@ -66,7 +67,7 @@ def serve(folder: Path) -> Iterator[Server]:
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=folder)) as server:
-        served = Server(f"http://127.0.0.1:{server.server_port}/")
+        served = Server(folder, f"http://127.0.0.1:{server.server_port}/")
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield served
         server.shutdown()

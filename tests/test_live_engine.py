@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -96,7 +97,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     (folder / "index.html").write_text(PAGE)
     (folder / "favicon.ico").touch()
     with serve(folder) as server:
-        server.folder = folder
         yield server
 
 
@@ -189,14 +189,13 @@ def test_a_gap_is_filled_as_in_python(loaded: Page, reference: Reference) -> Non
         np.testing.assert_allclose(filled["probabilities"], best.values.numpy(), atol=0.02)
 
 
-@pytest.mark.parametrize("text", [SENTENCES[9], SENTENCES[5], SENTENCES[28]])
-def test_plain_javascript_gives_the_same(page: Page, served: Server, reference: Reference, text: str) -> None:
-    page.goto(served.address)
-    found = ask(page, text, plain=True)
-    assert not found["lanes"]
-    assert_equal(found, reference.read(text))
-    reaction = ask(page, REACTIONS[3], "reaction", plain=True)
-    assert_equal(reaction, reference.read(REACTIONS[3], "reaction"))
+def test_plain_javascript_gives_the_same(fresh: Page, reference: Reference) -> None:
+    for text in (SENTENCES[9], SENTENCES[5]):
+        found = ask(fresh, text, plain=True)
+        assert not found["lanes"]
+        assert_equal(found, reference.read(text))
+    for text in REACTIONS[3:5]:
+        assert_equal(ask(fresh, text, "reaction", plain=True), reference.read(text, "reaction"))
 
 
 def altered(reference: Reference, text: str, **options: Any) -> np.ndarray:
@@ -293,15 +292,17 @@ def test_a_sentence_loads_what_it_needs(fresh: Page, served: Server) -> None:
 @pytest.mark.parametrize("name", ["sentence-block-3", "words-04", "kernel", "manifest"])
 def test_a_file_that_did_not_come_is_fetched_again(fresh: Page, served: Server, name: str) -> None:
     served.failing.add(name)
+    served.asked.clear()
     found = ask(fresh, "A dog bit the man.")
     assert found["kind"] == "network"
     assert found["message"].startswith(name)
     assert found["message"].endswith(".")
     served.failing.clear()
-    served.asked.clear()
     again = ask(fresh, "A dog bit the man.")
     assert again.get("length") == 8, again.get("message")
-    assert served.asked[0].startswith(name)
+    twice = {file for file, times in Counter(served.asked).items() if times > 1}
+    assert twice
+    assert all(file.startswith(name) for file in twice)
 
 
 def test_a_damaged_file_is_noticed_and_fetched_again(fresh: Page, served: Server) -> None:
