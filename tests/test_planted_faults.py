@@ -6,6 +6,7 @@ import torch
 from experiments import planted_faults as faults
 from mha.interpret.patching import attention_layers, head_contributions, record_heads
 from mha.models.gpt import GPT, GPTConfig
+from mha.recording import record_attention
 
 
 class Dots:
@@ -61,11 +62,14 @@ def test_a_wrong_merge_lets_the_future_through_and_can_be_undone(model):
 
 
 @torch.no_grad()
-def test_one_head_hands_on_nothing(model):
+def test_one_head_hands_on_nothing_and_looks_where_it_did(model):
     layer = attention_layers(model)[1]
-    faults.silence_values(layer)
-    with record_heads(model) as kept:
+    with record_attention(model) as before:
         model(IDS)
+    faults.silence_values(layer)
+    with record_heads(model) as kept, record_attention(model) as after:
+        model(IDS)
+    torch.testing.assert_close(after.stack(), before.stack(), rtol=0, atol=0)
     lengths = head_contributions(layer, kept[1]).norm(dim=-1).mean((0, 2))
     assert lengths[0] == 0
     assert (lengths[1:] > 0).all()
