@@ -141,6 +141,34 @@ def test_a_further_sentence_comes_when_it_is_chosen(open_page):
     assert read_maps(page.locator(".mha-explorer"))[0]["rows"] == TOKENS
 
 
+HAND_OVER = """([name, tokens, maps]) => {
+  const root = document.querySelector(".mha-explorer"), n = tokens.length, heads = maps.length;
+  const code = share => Math.round(1000 * share) + Math.round(100 * share);
+  const weights = maps.flatMap(map => map.flatMap(row => [...row.map(code), 0]));
+  const codes = Uint16Array.from([...weights, ...Array(2 * heads).fill(0)]);
+  const maker = {label: "", self: true, k: null, special: {q: [], k: []}, causal: false, lengths: null};
+  root.readSentence(name, [{...maker, q: tokens, shape: [1, heads, n, n], codes}]);
+}"""
+
+
+def test_a_page_hands_over_what_it_has_computed_and_hears_what_is_chosen(open_page):
+    readings = [Reading(TOKENS, random_weights(1, 2, 7, 7, seed=n), name=name) for n, name in enumerate(("one", "two"))]
+    page = open_page(explore_readings(readings, handed_over=True))
+    maps = [[[0.25, 0.75], [0.5, 0.5]], [[1, 0], [0.2, 0.8]]]
+    page.evaluate(HAND_OVER, ["three", ["<b>", "y"], maps])
+    page.click("[aria-label='Layer 0, head 1']")
+    (shown,) = read_maps(page.locator(".mha-explorer"))
+    assert (shown["rows"], shown["cells"]) == (["<b>", "y"], [[100, 0], [20, 80]])
+    page.locator(".mha-explorer").evaluate(
+        "root => root.addEventListener('sentence', e => { window.heard = e.detail; })"
+    )
+    page.get_by_label("Sentence").select_option("two")
+    assert page.evaluate("window.heard") == "two"
+    page.evaluate(HAND_OVER, ["two", ["x", "y"], maps])
+    assert page.get_by_label("Sentence").locator("option").all_inner_texts() == ["one", "two", "three"]
+    assert read_maps(page.locator(".mha-explorer"))[0]["rows"] == ["x", "y"]
+
+
 def test_the_difference_of_two_heads_is_one_map_in_points(open_page):
     weights = random_weights(2, 3, 7, 7)
     page = open_page(explore(TOKENS, weights, layer=1, head=2, compare=(0, 1)))

@@ -119,6 +119,7 @@ def explore_readings(
     title: str | None = None,
     special_tokens: Collection[str] = SPECIAL_TOKENS,
     channels: bool = True,
+    handed_over: bool = False,
 ) -> Explorer:
     """`explore` for several sentences read by one model, of which the reader chooses one.
 
@@ -126,6 +127,7 @@ def explore_readings(
         readings: what was read; the first is shown first, the others are unpacked when they are chosen.
         kind, layer, head, compare, focus, title, special_tokens, channels: as for `explore`; focus is a place in the
             first sentence.
+        handed_over: whether the page may show sentences that it has computed itself, as handed_over.js says.
     Returns:
         Explorer.
     Raises:
@@ -134,7 +136,7 @@ def explore_readings(
     """
     read = read_readings(readings)
     opening = _opening(read[0][1], kind, (layer, head), compare, focus, title)
-    return _explorer(read, opening, special_tokens, channels)
+    return _explorer(read, opening, special_tokens, channels, handed_over)
 
 
 def _opening(
@@ -167,9 +169,10 @@ def _explorer(
     opening: Opening,
     special_tokens: Collection[str],
     channels: bool,
+    handed_over: bool = False,
 ) -> Explorer:
     special = frozenset(check_texts("special_tokens", special_tokens) if special_tokens else ())
-    html = page_fragment(readings, opening, special, with_channels=channels)
+    html = page_fragment(readings, opening, special, with_channels=channels, handed_over=handed_over)
     return Explorer(tuple(one for _, one in readings), html)
 
 

@@ -23,6 +23,7 @@ SCRIPTS = (
 )
 WITH_CHANNELS = (*SCRIPTS[:-1], "channels.js", SCRIPTS[-1])
 SORTING = "sorting.js"
+HANDED_OVER = "handed_over.js"
 LABELS = {
     "self": "self-attention",
     "encoder": "encoder self-attention",
@@ -69,10 +70,12 @@ def page_fragment(
     special_tokens: frozenset[str],
     *,
     with_channels: bool,
+    handed_over: bool = False,
 ) -> str:
     """One self-contained piece of HTML. The same arguments give the same bytes.
 
     The first sentence is data of the script; the others, and the channels of each, are texts that it reads on demand.
+    handed_over: a page may show sentences of its own, which it has computed.
     """
     kinds = [[_kind_data(one, special_tokens) for one in maps] for _, maps in readings]
     names = [name for name, _ in readings]
@@ -95,6 +98,7 @@ def page_fragment(
         + f'<script>(function(){{"use strict";const key="{key}",data={payload};\n'
         + f"const more={inline_data(more)},channelTexts={inline_data(channels)};\n"
         + "".join(fragment_part(name) for name in _scripts(bool(channels), bool(opening.scores)))
+        + (fragment_part(HANDED_OVER) if handed_over else "")
         + "})();</script></div>"
     )
 

@@ -29,7 +29,7 @@ const withSign = (mille) => (mille > 0 ? "+" : mille < 0 ? "−" : "") + decimal
 function openKind(kind) {
   const [layers, heads, rows, columns] = kind.shape;
   const all = layers * heads * rows * (columns + 1);
-  const codes = decode(kind, all + 2 * layers * heads);
+  const codes = kind.levels ? decode(kind, all + 2 * layers * heads) : kind.codes;
   const place = (pick) => pick[0] * heads + pick[1];
   const opened = {
     ...kind,
