@@ -20,6 +20,7 @@ from . import (
     hosting,
     icons,
     live,
+    live_page,
     offline,
     pages,
     plain,
@@ -68,6 +69,7 @@ def setup(app: Any) -> dict[str, bool]:
     app.add_directive("claims", claims_page.ClaimsDirective)
     app.add_directive("parts", chapter_cards.PartsDirective)
     predict.setup(app)
+    live_page.setup(app)
     app.add_css_file(icons.SHEET)
     app.add_css_file("book.css")
     app.add_css_file("tables.css")

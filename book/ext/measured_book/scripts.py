@@ -26,7 +26,7 @@ def see_changed_files(app: Any, env: Any, added: set[str], changed: set[str], re
         return []
     if is_newer(Path(__file__).parent.rglob("*.*"), built):
         return sorted(env.found_docs)
-    return [app.config.root_doc] if is_newer((Path(app.confdir) / "book" / "static").iterdir(), built) else []
+    return [app.config.root_doc] if is_newer((Path(app.confdir) / "book" / "static").rglob("*.*"), built) else []
 
 
 def is_newer(files: Iterable[Path], built: Path) -> bool:

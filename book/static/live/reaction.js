@@ -1,0 +1,207 @@
+/* A reaction: each atom of the product tied to the atom it came from, in the drawing and in the text; atoms masked. */
+(() => {
+  "use strict";
+
+  const {STEPS, count, loader, make, place, plural, written} = window.LivePage;
+  const WAIT = 150; // milliseconds after the last key
+  const LAYERS = 12, HEAD = 5;
+  const ATOM = /^(?:\[[^\]]+\]|Br|Cl|[BCNOSPFIbcnops])$/;
+  const MASK = "[MASK]";
+  const SPECIAL = new Set(["[CLS]", "[SEP]", "[UNK]", "[PAD]", MASK]);
+  const home = place("reaction");
+  if (!home) return;
+
+  const figures = [...document.querySelectorAll(".live-reaction")];
+  const stored = new Map(figures.map(figure => [figure.dataset.text, JSON.parse(figure.dataset.answer)]));
+  const state = {text: figures[0].dataset.text, off: false};
+  let base = state.text; // as it was before an atom was masked: what is drawn
+  let ready = false, progress = null, timer = 0, shown = null, chosen = -1, buttons = new Map();
+
+  const list = make("select", {id: "live-reactions", change: () => list.value && set({text: list.value})},
+    make("option", {value: ""}, "one that you typed"),
+    ...figures.map(figure => make("option", {value: figure.dataset.text}, figure.querySelector("figcaption").textContent)));
+  const field = make("input", {id: "live-smiles", type: "text", maxlength: 5000, spellcheck: "false", autocomplete: "off", autocapitalize: "off", input: typed});
+  const said = make("p", {class: "live-said", role: "status"});
+  const line = make("div", {class: "live-tokens", role: "group", "aria-label": "The reaction as text; the product’s atoms can be chosen"});
+  const told = make("p", {class: "live-said", role: "status"});
+  const fill = make("p", {class: "live-said", role: "status"});
+  const mask = make("button", {type: "button", click: maskChosen}, "Mask this atom");
+  const unmask = make("button", {type: "button", click: () => set({text: base, off: state.off})}, "Unmask all");
+  const on = make("input", {type: "checkbox", change: () => {
+    state.off = !on.checked;
+    compute();
+  }});
+  const tools = make("fieldset", {disabled: true}, make("legend", {}, "What is changed"),
+    make("div", {class: "live-row"}, mask, unmask, make("label", {class: "live-box"}, on, ` The mapping head is on, in all ${LAYERS} layers`)));
+
+  /* Which atom of which reactant a token is, in words; "" for what is none. */
+  function origin(tokens, at) {
+    if (at < 0) return "no atom of its element";
+    const before = tokens.slice(1, at + 1);
+    const start = before.lastIndexOf(".") + 1;
+    const isAtom = token => ATOM.test(token) && !SPECIAL.has(token);
+    return `${tokens[at]}, atom ${before.slice(start).filter(isAtom).length} of reactant ${before.filter(token => token === ".").length + 1}`;
+  }
+
+  const reactantOf = (tokens, at) => tokens.slice(0, at).filter(token => token === ".").length;
+
+  /* Which of the product's atoms a token is, from 1; a masked one counts, so that the drawing's numbers stay true. */
+  function ordinal(tokens, at) {
+    const behind = tokens.slice(tokens.indexOf(">>") + 1, at + 1);
+    return behind.filter(token => token === MASK || (ATOM.test(token) && !SPECIAL.has(token))).length;
+  }
+
+  function show(answer) {
+    shown = answer;
+    draw();
+    const {tokens, map} = answer;
+    const sources = new Map(map.map(({product, reactant}) => [product, reactant]));
+    buttons = new Map();
+    const parts = tokens.slice(1, -1).map((token, n) => {
+      const at = n + 1;
+      const source = sources.get(at);
+      const isSource = map.some(({reactant}) => reactant === at);
+      const kind = source >= 0 ? reactantOf(tokens, source) : isSource ? reactantOf(tokens, at) : -1;
+      const look = kind >= 0 ? `live-${Math.min(kind, 1)}` : "";
+      if (!sources.has(at)) return make("span", {"data-token": at, class: look}, token);
+      const name = `${token}, atom ${ordinal(tokens, at)} of the product`;
+      const button = make("button", {
+        type: "button", "data-token": at, tabindex: -1, class: look, "aria-label": name, click: () => choose(at), focus: () => choose(at), pointerenter: () => choose(at),
+      }, token);
+      buttons.set(at, button);
+      return button;
+    });
+    line.replaceChildren(...parts);
+    if (!buttons.has(chosen)) chosen = ([...buttons.keys()].find(at => at > chosen) ?? [...buttons.keys()][0]) ?? -1;
+    if (chosen >= 0) {
+      buttons.get(chosen).tabIndex = 0;
+      choose(chosen);
+    } else told.textContent = "There is no atom of a product to map: a reaction is written reactants>>product.";
+  }
+
+  /* The drawing of what is not masked, if there is one. */
+  function draw() {
+    for (const figure of figures) figure.hidden = figure.dataset.text !== base;
+    list.value = figures.some(figure => !figure.hidden) ? base : "";
+  }
+
+  function choose(at) {
+    if (buttons.has(chosen)) buttons.get(chosen).tabIndex = -1;
+    chosen = at;
+    buttons.get(at).tabIndex = 0;
+    const {tokens, map} = shown;
+    const {reactant, weight} = map.find(({product}) => product === at);
+    const again = map.filter(other => other.reactant === reactant && reactant >= 0).length > 1;
+    told.textContent = `Atom ${ordinal(tokens, at)} of the product, ${tokens[at]}, comes from ${origin(tokens, reactant)}: weight ${written(weight / 2, 2)}, ` +
+      `the mean of both directions.${again ? " Another atom is tied to the same one: at most one of them can be right." : ""}`;
+    const lit = new Set([String(at), String(reactant)]);
+    for (const one of line.children) one.classList.toggle("live-lit", lit.has(one.dataset.token));
+    for (const figure of figures) for (const one of figure.querySelectorAll(".live-atom")) {
+      one.classList.toggle("live-lit", !figure.hidden && lit.has(one.dataset.token));
+    }
+  }
+
+  line.addEventListener("keydown", event => {
+    const step = STEPS[event.key];
+    if (!step || !buttons.size) return;
+    event.preventDefault();
+    const all = [...buttons.keys()];
+    const next = (all.indexOf(chosen) + step[0] + step[1] + all.length) % all.length;
+    buttons.get(all[next]).focus();
+  });
+
+  for (const figure of figures) figure.addEventListener("pointerover", ({target}) => {
+    const at = Number(target.dataset.token);
+    if (!figure.hidden && buttons.has(at)) choose(at);
+  });
+
+  async function compute() {
+    on.checked = !state.off;
+    unmask.disabled = !state.text.includes(MASK);
+    if (!ready) {
+      if (stored.has(state.text)) {
+        show(stored.get(state.text));
+        said.textContent = "This map was computed when the book was built.";
+      } else said.textContent = "The model is not loaded: only the ready reactions are shown.";
+      return null;
+    }
+    const without = state.off ? count(LAYERS).map(layer => [layer, HEAD]) : [];
+    try {
+      const answer = await window.LiveEngine.ask({model: "reaction", text: state.text.trim(), slot: "reaction", without}, progress);
+      show(answer);
+      const unknown = answer.unknown ? ` ${plural(answer.unknown, "piece")} the model does not know: [UNK].` : "";
+      said.textContent = `${plural(answer.length, "token")}, computed in ${Math.max(1, Math.round(answer.ms))} ms.${unknown}`;
+      const found = answer.filled.map(({at, tokens, probabilities}, n) => {
+        const likely = tokens.slice(0, 3).filter((_, k) => !k || probabilities[k] >= 0.001).map((token, k) => `${token} (${percent(probabilities[k])})`).join(", ");
+        return `${answer.filled.length > 1 ? `mask ${n + 1}` : "the mask"}: ${likely}`;
+      });
+      fill.textContent = found.length ? `The model fills in ${found.join("; ")}.` : "";
+      return {filled: found.join("; ")};
+    } catch (error) {
+      if (error.kind === "superseded") return null;
+      said.textContent = error.message;
+      if (error.kind === "input") { // nothing of an earlier reaction stays
+        line.replaceChildren();
+        told.textContent = fill.textContent = "";
+        chosen = -1;
+      }
+      return null;
+    }
+  }
+
+  const percent = chance => (chance > 0.995 ? "over 99 %" : `${written(100 * chance, chance > 0.0995 ? 0 : 1)} %`);
+
+  function typed() {
+    state.text = base = field.value;
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      draw();
+      compute();
+    }, WAIT);
+  }
+
+  /* The atom's token becomes [MASK]; the others stay where they are, and so does the drawing. */
+  function maskChosen() {
+    if (chosen < 0) return;
+    const tokens = shown.tokens.slice(1, -1);
+    tokens[chosen - 1] = MASK;
+    state.text = field.value = tokens.join("");
+    compute();
+  }
+
+  function set({text, off = false}) {
+    Object.assign(state, {text, off});
+    base = [...stored.keys()].find(one => same(one, text)) ?? text;
+    field.value = text;
+    if (!ready) fill.textContent = "";
+    return compute();
+  }
+
+  /* Whether a text is one of ours, or would be without its masks. */
+  function same(one, text) {
+    const parts = text.split(MASK);
+    if (parts.length === 1) return one === text;
+    const written = stored.get(one).tokens.slice(1, -1);
+    const tokens = parts.flatMap((part, n) => [...(n ? [MASK] : []), ...(part.match(/\[[^\]]+\]|Br|Cl|>>|%\d\d|./g) ?? [])]);
+    return tokens.length === written.length && tokens.every((token, n) => token === MASK || token === written[n]);
+  }
+
+  home.replaceChildren(
+    make("p", {}, make("label", {for: "live-reactions"}, "Ready reactions"), list),
+    make("p", {}, make("label", {for: "live-smiles"}, "Your reaction, as SMILES"), field), said, line, told, tools, fill);
+  home.hidden = false;
+  field.value = state.text;
+  for (const figure of figures) figure.querySelector("code").parentNode.hidden = true; // it stands above
+  compute();
+  const loading = loader(place("load-reaction"), {
+    model: "reaction", ask: "Load the chemistry model", size: place("load-reaction").dataset.size, more: place("load-reaction").dataset.more,
+    done: () => {
+      ready = true;
+      tools.disabled = false;
+      document.dispatchEvent(new CustomEvent("live-ready", {detail: "reaction"}));
+      return compute();
+    },
+  });
+  progress = loading.progress;
+  window.LivePage.reaction = {set};
+})();

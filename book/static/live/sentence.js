@@ -1,0 +1,273 @@
+/* A sentence that is typed, the model that is changed, and a second sentence beside it. The maps are the explorer's. */
+(() => {
+  "use strict";
+
+  const {board, count, degrees, headName, inDegrees, loader, make, place, plural, shade, written} = window.LivePage;
+  const WAIT = 150; // milliseconds after the last key
+  const KEPT = 24; // answers of the whole model
+  const LAYERS = 6, HEADS = 12;
+  const home = place("type");
+  if (!home) return;
+
+  const explorer = document.querySelector(".live-explorer .mha-explorer");
+  const data = JSON.parse(place("examples").textContent);
+  const state = {text: data.sentences[0], other: "", without: new Set(), uniform: new Set(), positions: true};
+  const answers = new Map(); // of the whole model, by text
+  let ready = false, progress = null, turn = 0, timer = 0, sweeping = 0;
+
+  const key = (layer, head) => `${layer},${head}`;
+  const isWhole = () => !state.without.size && !state.uniform.size && state.positions;
+  const changes = () => ({
+    without: [...state.without].map(one => one.split(",").map(Number)), uniform: [...state.uniform], positions: state.positions,
+  });
+
+  /* What stands on the page */
+
+  const field = make("textarea", {id: "live-sentence", rows: 2, maxlength: 5000, spellcheck: "false", input: () => typed("text", field)});
+  const said = make("p", {class: "live-said", role: "status"});
+  const other = make("input", {id: "live-other", type: "text", maxlength: 5000, spellcheck: "false", autocomplete: "off", input: () => typed("other", other)});
+  const turned = make("p", {class: "live-said", role: "status"});
+  const between = make("p", {class: "live-said", role: "status"});
+  const moved = make("div", {hidden: true});
+  const switches = board({
+    label: "Heads that are on, one row a layer", layers: LAYERS, heads: HEADS, role: "switch",
+    press: (layer, head) => flip([key(layer, head)]),
+    whole: layer => flip(count(HEADS).map(head => key(layer, head))),
+  });
+  const uniform = count(LAYERS).map(layer => box(String(layer), on => {
+    state.uniform[on ? "add" : "delete"](layer);
+    changed();
+  }, `Uniform attention in layer ${layer}`));
+  const positions = box("Tell the tokens where they stand", on => {
+    state.positions = on;
+    changed();
+  });
+  const sweep = make("button", {type: "button", click: measureEach}, "Measure each head alone");
+  const swept = make("p", {class: "live-said", role: "status"});
+  const edits = make("fieldset", {class: "live-edits", disabled: true},
+    make("legend", {}, "The model"),
+    switches.node,
+    make("p", {class: "live-note"}, "A head is on or off; the number of a layer switches all its heads. Arrow keys walk, Space switches."),
+    make("div", {class: "live-row", role: "group", "aria-label": "Uniform attention"}, make("span", {}, "Uniform attention in layer"), ...uniform),
+    make("div", {class: "live-row"}, positions, make("button", {type: "button", click: () => set({text: state.text, other: state.other})}, "Everything on"), sweep),
+    swept);
+  const shift = board({label: "How far each head’s output moved; choose one to see its map", layers: LAYERS, heads: HEADS, press: (layer, head) => {
+    pick([layer, head]);
+    between.textContent = `${headName(layer, head)} is shown among the maps above.`;
+  }});
+
+  function box(text, change, name = text) {
+    const input = make("input", {type: "checkbox", "aria-label": name, change: () => change(input.checked)});
+    return make("label", {class: "live-box"}, input, ` ${text}`);
+  }
+
+  function pairs() {
+    const list = make("select", {id: "live-pairs", change: () => {
+      if (!list.value) return;
+      const [text, second] = JSON.parse(list.value);
+      set({...changes(), text, other: second});
+      list.value = "";
+    }}, make("option", {value: ""}, "Choose two sentences"));
+    for (const {group, sentences} of data.pairs) {
+      list.append(make("optgroup", {label: group}, ...sentences.map(two => make("option", {value: JSON.stringify(two)}, two.join(" / ")))));
+    }
+    return make("p", {}, make("label", {for: "live-pairs"}, "Ready pairs"), list);
+  }
+
+  function build() {
+    field.value = state.text;
+    home.replaceChildren(make("label", {for: "live-sentence"}, "Your sentence"), field, said);
+    place("edits").replaceChildren(edits, turned);
+    place("pair").replaceChildren(pairs(), make("p", {}, make("label", {for: "live-other"}, "Second sentence"), other), between, moved);
+    moved.append(shift.node);
+    for (const name of ["type", "edits", "pair"]) place(name).hidden = false;
+    positions.firstChild.checked = true;
+    show();
+  }
+
+  /* What is asked, and what is shown of the answers */
+
+  async function whole(text, slot) {
+    if (!answers.has(text)) {
+      answers.set(text, await window.LiveEngine.ask({model: "sentence", text, slot}, progress));
+      if (answers.size > KEPT) answers.delete(answers.keys().next().value);
+    }
+    return answers.get(text);
+  }
+
+  async function both(text, slot) {
+    const plain = await whole(text, `${slot}-whole`);
+    if (isWhole()) return [plain, plain];
+    return [plain, await window.LiveEngine.ask({model: "sentence", text, slot, ...changes()}, progress)];
+  }
+
+  /* Resolves to what was found, or to null where something newer came or nothing could be computed. */
+  async function compute() {
+    if (!ready) return null;
+    const mine = ++turn;
+    const second = state.other.trim();
+    try {
+      const one = await both(state.text, "first");
+      const two = second ? await both(second, "second") : null;
+      if (mine !== turn) return null;
+      return tell(one, two);
+    } catch (error) {
+      if (error.kind !== "superseded") said.textContent = error.message;
+      return null;
+    }
+  }
+
+  function tell([plain, now], two) {
+    explorer.readSentence(state.text.trim() + (isWhole() ? "" : " (model changed)"), [readingOf(now)]);
+    said.textContent = heard(now);
+    const near = window.LiveEngine.cosine(plain.vector, now.vector);
+    const found = {turned: degrees(near)};
+    turned.textContent = isWhole() ? "The model is as it was trained."
+      : `The sentence’s vector turned by ${inDegrees(found.turned)} (cosine ${written(near, 3)}) from where the whole model puts it.`;
+    moved.hidden = !two;
+    if (two) Object.assign(found, tellPair([plain, now], two));
+    else between.textContent = "Type a second sentence, or choose a pair.";
+    return found;
+  }
+
+  function heard({length, cut, unknown, ms}) {
+    const parts = [`${plural(length, "token")}, computed in ${Math.max(1, Math.round(ms))} ms.`];
+    if (cut) parts.push(`More than 64 tokens are not read: the last ${plural(cut, "piece")} ${cut === 1 ? "is" : "are"} left out.`);
+    if (unknown) parts.push(`${plural(unknown, "token")} the model’s vocabulary does not have: [UNK].`);
+    return parts.join(" ");
+  }
+
+  function tellPair([plain, now], [otherPlain, otherNow]) {
+    const near = window.LiveEngine.cosine(now.vector, otherNow.vector);
+    const before = window.LiveEngine.cosine(plain.vector, otherPlain.vector);
+    const distances = [...window.LiveEngine.moved(now, otherNow)];
+    const most = Math.max(...distances, 1e-9);
+    const ranked = count(LAYERS * HEADS).sort((a, b) => distances[b] - distances[a]).slice(0, 3);
+    const name = n => headName(Math.floor(n / HEADS), n % HEADS).toLowerCase();
+    const averages = count(LAYERS).map(layer => distances.slice(layer * HEADS, (layer + 1) * HEADS).reduce((a, b) => a + b) / HEADS);
+    distances.forEach((distance, n) => {
+      const [layer, head] = [Math.floor(n / HEADS), n % HEADS];
+      shade(shift.at(layer, head), layer, head, distance / most, `moved ${written(distance, 2)}`);
+    });
+    const change = isWhole() ? "" : ` With the whole model it is ${written(before, 3)}.`;
+    const parts = ranked.map(n => `${name(n)} (${written(distances[n], 2)})`).join(", ");
+    between.textContent = `The cosine of the two vectors is ${written(near, 3)}: they are ${inDegrees(degrees(near))} apart.${change} ` +
+      `Between the two sentences the outputs of these heads moved most: ${parts}.`;
+    return {cosine: near, averages};
+  }
+
+  /* An answer as the explorer reads one: a code for each weight, behind each row one for its special tokens together,
+     and behind all rows, for each head, what those take of all weight and of the words'. */
+  function readingOf({tokens, attention, layers, heads, length: n}) {
+    const found = count(n).filter(i => ["[CLS]", "[SEP]"].includes(tokens[i]));
+    const special = found.length < n ? found : [];
+    const all = layers * heads * n * (n + 1);
+    const codes = new Uint16Array(all + 2 * layers * heads);
+    const code = share => Math.round(1000 * Math.min(share, 1)) + Math.round(100 * Math.min(share, 1));
+    for (let head = 0, at = 0; head < layers * heads; head++) {
+      let taken = 0, ofWords = 0;
+      for (let i = 0; i < n; i++) {
+        const row = attention.subarray((head * n + i) * n, (head * n + i + 1) * n);
+        for (let j = 0; j < n; j++) codes[at++] = code(row[j]);
+        const hidden = special.reduce((sum, j) => sum + row[j], 0);
+        codes[at++] = code(hidden);
+        taken += hidden;
+        if (!special.includes(i)) ofWords += hidden;
+      }
+      codes[all + 2 * head] = code(taken / n);
+      codes[all + 2 * head + 1] = code(ofWords / (n - special.length));
+    }
+    return {label: "self-attention", self: true, q: tokens, k: null, special: {q: special, k: special}, shape: [layers, heads, n, n], codes, causal: false, lengths: null};
+  }
+
+  /* What the reader does */
+
+  function show() {
+    for (const layer of count(LAYERS)) for (const head of count(HEADS)) {
+      switches.at(layer, head).setAttribute("aria-checked", !state.without.has(key(layer, head)));
+    }
+    uniform.forEach((label, layer) => (label.firstChild.checked = state.uniform.has(layer)));
+    positions.firstChild.checked = state.positions;
+    if (!ready) said.textContent = between.textContent = "The encoder is not loaded: only the sentences that stand in the list are shown.";
+    turned.textContent ||= "Load the encoder to change it.";
+  }
+
+  function clearSweep() {
+    sweeping++;
+    swept.textContent = "";
+    for (const layer of count(LAYERS)) for (const head of count(HEADS)) shade(switches.at(layer, head), layer, head, 0, "");
+  }
+
+  function typed(name, input) {
+    if (name === "text") clearSweep();
+    state[name] = input.value;
+    clearTimeout(timer);
+    timer = setTimeout(compute, WAIT);
+  }
+
+  function changed() {
+    show();
+    return compute();
+  }
+
+  function flip(heads) {
+    const on = heads.every(one => state.without.has(one));
+    for (const one of heads) state.without[on ? "delete" : "add"](one);
+    changed();
+  }
+
+  const pick = ([layer, head]) => explorer.querySelector(`[role="radio"][aria-label="${headName(layer, head)}"]`).click();
+
+  /* All controls at once, as a task or a pair asks for; what is not named is as in the whole model. */
+  function set({text, other: second = "", without = [], uniform: layers = [], positions: told = true, pick: head}) {
+    if (text !== state.text) clearSweep();
+    Object.assign(state, {text, other: second, positions: told});
+    state.without = new Set(without.map(([layer, head]) => key(layer, head)));
+    state.uniform = new Set(layers);
+    [field.value, other.value] = [text, second];
+    if (head) pick(head);
+    return changed();
+  }
+
+  async function measureEach() {
+    clearSweep();
+    const mine = sweeping, text = state.text;
+    const angles = [];
+    try {
+      const plain = await whole(text, "first-whole");
+      for (const layer of count(LAYERS)) for (const head of count(HEADS)) {
+        const answer = await window.LiveEngine.ask({model: "sentence", text, slot: "sweep", without: [[layer, head]]});
+        if (mine !== sweeping) return;
+        angles.push([degrees(window.LiveEngine.cosine(plain.vector, answer.vector)), layer, head]);
+        const most = Math.max(...angles.map(([angle]) => angle), 1e-9);
+        for (const [angle, l, h] of angles) shade(switches.at(l, h), l, h, angle / most, `alone turns the vector by ${inDegrees(angle)}`);
+        if (angles.length % HEADS === 0) swept.textContent = `${angles.length} of ${LAYERS * HEADS} heads measured.`;
+      }
+      const top = angles.sort((a, b) => b[0] - a[0]).slice(0, 3).map(([angle, l, h]) => `${headName(l, h).toLowerCase()} (${inDegrees(angle)})`);
+      swept.textContent = `Switched off alone, these turn the vector most: ${top.join(", ")}. The darker a head, the more.`;
+    } catch (error) {
+      if (error.kind !== "superseded") swept.textContent = error.message;
+    }
+  }
+
+  explorer.addEventListener("sentence", ({detail}) => {
+    if (detail.endsWith(" (model changed)")) return;
+    clearSweep();
+    state.text = field.value = detail;
+    compute();
+  });
+
+  build();
+  const loading = loader(place("load"), {
+    model: "sentence", ask: "Load the encoder", size: place("load").dataset.size, more: place("load").dataset.more,
+    done: () => {
+      ready = true;
+      edits.disabled = false;
+      turned.textContent = between.textContent = "";
+      document.dispatchEvent(new CustomEvent("live-ready", {detail: "sentence"}));
+      return compute();
+    },
+  });
+  progress = loading.progress;
+  window.LivePage.sentence = {set};
+})();
