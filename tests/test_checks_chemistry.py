@@ -1,0 +1,87 @@
+"""The checks of the chemistry chapter against answers as learners write them, right and wrong."""
+
+import numpy as np
+import pytest
+import torch
+
+from course.checks import chemistry as check
+from mha.models.albert import Albert, AlbertConfig
+
+# ---- right answers, written differently
+
+
+def share_loop(found, truth, alike):
+    return sum(alike[a] == alike[b] for a, b in zip(found, truth, strict=True)) / len(found)
+
+
+def share_torch(found, truth, alike):
+    found, truth, alike = map(torch.from_numpy, (found, truth, alike))
+    return (alike[found] == alike[truth]).double().mean()
+
+
+def origins_loops(forth, back, product, reactants):
+    found = []
+    for n, element in enumerate(product):
+        candidates = [m for m, other in enumerate(reactants) if other == element]
+        found.append(max(candidates, key=lambda m: forth[n, m] + back[m, n]))
+    return found
+
+
+def origins_multiplied(forth, back, product, reactants):
+    return np.argmax((forth + back.T) * (product[:, None] == reactants[None]), -1)
+
+
+def origins_infinite(forth, back, product, reactants):
+    scores = torch.from_numpy(forth) + torch.from_numpy(back).T
+    scores[torch.tensor(product)[:, None] != torch.tensor(reactants)] = -torch.inf
+    return scores.argmax(-1)
+
+
+@pytest.mark.parametrize(
+    ("judge", "answer"),
+    [
+        (check.share_right, share_loop),
+        (check.share_right, share_torch),
+        (check.share_right, lambda f, t, a: np.float32(np.equal(a[f], a[t]).mean())),
+        (check.origins, origins_loops),
+        (check.origins, origins_multiplied),
+        (check.origins, origins_infinite),
+    ],
+)
+def test_right_answers_are_right(judge, answer):
+    feedback = judge(answer)
+    assert feedback.ok, feedback
+
+
+WRONG = [
+    (check.share_right, lambda f, t, a: np.mean(f == t), "atoms-compared", "symmetry makes the same"),
+    (check.share_right, lambda f, t, a: np.mean(a[f] == t), "found-alone", "ask it for the truth too"),
+    (check.share_right, lambda f, t, a: np.sum(a[f] == a[t]), "counted", "divide by"),
+    (check.share_right, lambda f, t, a: len(set(a[f]) & set(a[t])) / len(f), None, ""),
+    (check.share_right, lambda f, t, a: a[f] == a[t], "each-atom", "take the mean"),
+    (check.share_right, lambda f, t, a: None, None, ""),
+    (check.origins, lambda f, b, p, r: origins_loops(f, 0 * b, p, r), "forth-alone", "before the arrow give to them"),
+    (check.origins, lambda f, b, p, r: origins_loops(0 * f, b, p, r), "back-alone", "add what the product's give"),
+    (check.origins, lambda f, b, p, r: (f + b).argmax(1), "not-transposed", "transpose it"),
+    (check.origins, lambda f, b, p, r: (f + b.T).argmax(1), "any-element", "an oxygen can become a carbon"),
+    (check.origins, lambda f, b, p, r: (f + b.T).argmax(0), None, ""),
+    (check.origins, lambda f, b, p, r: (f + b.T).max(1), None, ""),
+    (check.origins, lambda f, b, p, r: np.where(p == r, f + b.T, 0).argmax(1), "pairs", "make the product a column"),
+    (check.origins, lambda f, b, p, r: r[origins_multiplied(f, b, p, r)], "element-returned", "numbers of the atoms"),
+]
+
+
+@pytest.mark.parametrize(("judge", "answer", "key", "words"), WRONG)
+def test_wrong_answers_are_told_what_is_wrong(judge, answer, key, words):
+    feedback = judge(answer)
+    assert not feedback.ok
+    if key is not None:
+        assert feedback.diagnosis == key, feedback
+        assert words in str(feedback)
+
+
+def test_the_sizes_are_those_of_the_model():
+    block = sum(p.numel() for p in Albert(AlbertConfig()).block.parameters())
+    assert check.sizes(block, 12 * block).ok
+    assert "norms are missing" in str(check.sizes(block - 1024, 12 * block))
+    assert "that is one block" in str(check.sizes(block, block))
