@@ -21,6 +21,7 @@ from course.figures import (
     attention,
     bert,
     bias_probes,
+    chemistry,
     complexity,
     encoder_block,
     generation,
@@ -129,6 +130,14 @@ DRAWN: dict[str, tuple[Any, ...]] = {
         {"plumber": 0, "hygienist": 2},
     ),
     "bias_probes.carrying_heads": (bias_probes.carrying_heads, {name: RNG.random((6, 12)) for name in CONTRASTS}),
+    "chemistry.places": (chemistry.places, {"trained": RNG.random((12, 8)), "a twin": RNG.random((12, 8))}),
+    "chemistry.confidence": (chemistry.confidence, np.linspace(0, 1, 11), np.linspace(0.7, 1, 10), [300] * 10),
+    "chemistry.passes": (chemistry.passes, RNG.random((7, 24)), RNG.random((11, 24)), 12),
+    "chemistry.in_short": (
+        chemistry.in_short,
+        {name: Interval(80.0, 75.0, 85.0) for name in ("same symbol in order", "head 5, one to one")},
+        {name: Interval(1.0, 0.8, 1.2) for name in ("nothing", "its edge to the true origin")},
+    ),
     "bias_probes.probed_heads": (
         bias_probes.probed_heads,
         {"at the name": RNG.random(72), "at the stop": RNG.random(72)},
