@@ -39,7 +39,7 @@ def test_the_planted_head_is_read_off_and_the_other_is_not(seed):
 def test_scores_have_a_row_for_each_atom_of_the_product(ester):
     length = ester.product_places.max() + 2
     weights = np.arange(length**2).reshape(length, length)
-    # token 0 is [CLS]; the product's third atom, O, is token 22, its partner token 18: C C ( C ) ( C ) C ( = O ) O . C C O >> C C O
+    # [CLS] C C ( C ) ( C ) C ( = O ) O . C C O >> C C O: the product's third atom is token 22, its partner 18
     at = product_to_reactants(weights, ester)
     assert at.shape == (9, 10)
     assert at[2, 9] == 22 * length + 18

@@ -1,4 +1,4 @@
-"""The bootstrap where values share their makings: each draw takes groups, of every kind at once, and what they share."""
+"""The bootstrap where values share their makings: each draw takes groups, of every kind at once, and their values."""
 
 from __future__ import annotations
 
