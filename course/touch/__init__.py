@@ -4,6 +4,7 @@ What a function returns is HTML that a reader without scripts can read, its data
 may hold a figure twice: nothing in it has an id.
 """
 
+from course.touch.atom_links import atom_links, drawing
 from course.touch.attention_plane import attention_plane
 from course.touch.descent import descent
 from course.touch.layer_steps import layer_steps
@@ -15,8 +16,10 @@ from course.touch.tile_walk import tile_walk
 from course.touch.untrained_stack import untrained_stack
 
 __all__ = [
+    "atom_links",
     "attention_plane",
     "descent",
+    "drawing",
     "layer_steps",
     "mask_grid",
     "next_token_bars",
