@@ -126,10 +126,9 @@ def _draw(molecules: Sequence[Chem.Mol], atoms: Sequence[tuple[int, int]]) -> _S
         atom.SetAtomMapNum(0)
     rdDepictor.Compute2DCoords(together)
     drawer = rdMolDraw2D.MolDraw2DSVG(WIDTH, HEIGHT)
-    drawer.drawOptions().useBWAtomPalette()
-    drawer.drawOptions().clearBackground = False
-    drawer.drawOptions().padding = 0.08
-    drawer.drawOptions().fixedBondLength = 32
+    options: Any = drawer.drawOptions()  # RDKit's types say that its fields cannot be set
+    options.useBWAtomPalette()
+    options.clearBackground, options.padding, options.fixedBondLength = False, 0.08, 32
     drawer.DrawMolecule(rdMolDraw2D.PrepareMolForDrawing(together, kekulize=True))
     drawer.FinishDrawing()
     numbers = [int(starts[molecule]) + atom for molecule, atom in atoms]
