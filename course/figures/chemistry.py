@@ -63,9 +63,9 @@ def passes(right: Array, loss: Array, trained_for: int) -> None:
     _, (top, below) = plt.subplots(2, 1, figsize=(WIDTH, 5.4), sharex=True)
     number = 1 + np.arange(right.shape[1])
     top.plot(number, 100 * right.mean(0), "o-", color=GOOD, markersize=5)
-    top.set(ylabel="atoms mapped right (%)", ylim=(0, 102))
+    top.set(ylabel="atoms right (%)", ylim=(0, 102))
     below.plot(number, loss.mean(0), "o-", color=BAD, markersize=5)
-    below.set(ylabel="loss of a masked atom (nats)", xlabel="passes through the block", ylim=(0, None))
+    below.set(ylabel="loss (nats)", xlabel="passes through the block", ylim=(0, None))
     below.set_xticks([1, 4, 8, 12, 16, 20, 24])
     for ax in (top, below):
         ax.axvline(trained_for, color="0.5", linestyle=":")
