@@ -91,7 +91,11 @@ def test_hand_and_keys_go_to_each_atom(open_page):
     assert part(page, "status").startswith("C 9 of the product")
     assert page.locator(".mt-source").count() == 3  # any of three methyls
     assert slide(page, "pass", 0) == "3"
-    assert "looks most at C 1 of the reactants, weight 0.90" in part(page, "status")
+    said = part(page, "status")
+    assert said.endswith("looks most at C 1 of the reactants, weight 0.90: which is where it came from.")
+    page.locator('[data-part="atom"]').nth(8).focus()
+    page.keyboard.press("ArrowRight")
+    assert part(page, "status").endswith("weight 0.90: but it came from C 8.")
     page.get_by_role("combobox").select_option("1")
     assert page.locator('[data-part="atom"]').count() == len(RING.write().truth)
     assert page.locator('[data-part="atom"][tabindex="0"]').count() == 1

@@ -13,7 +13,7 @@ function sentence(atom) {
   const {before, product, truth, weights} = shownExample();
   const row = weights[state.at][atom];
   const best = largest(row);
-  const origin = truth[atom].map((n) => before.names[n]).join(", ");
+  const origin = truth[atom].map((n) => before.names[n]).join(" or ");
   const ending = truth[atom].includes(best) ? "which is where it came from." : `but it came from ${origin}.`;
   return `${product.names[atom]} of the product looks most at ${before.names[best]} of the reactants, weight ${number(row[best], 2)}: ${ending}`;
 }
@@ -38,8 +38,20 @@ function choose(atom) {
   draw();
 }
 
-function fill() {
+// The table of the pass that is shown.
+function tell() {
   const {before, product, truth, weights} = shownExample();
+  part("rows").replaceChildren(...truth.map((origin, n) => {
+    const row = weights[state.at][n];
+    const best = largest(row);
+    const cells = [before.names[best], number(row[best], 2), origin.includes(best) ? "right" : "wrong"];
+    return make("tr", {}, make("th", {scope: "row"}, product.names[n]), ...cells.map((cell) => make("td", {}, cell)));
+  }));
+  draw();
+}
+
+function fill() {
+  const {before, product} = shownExample();
   part("before").innerHTML = before.markup;
   part("product").innerHTML = product.markup;
   const atoms = product.places.map(([x, y], n) => {
@@ -48,13 +60,7 @@ function fill() {
     return node;
   });
   part("atoms").replaceChildren(...atoms);
-  part("rows").replaceChildren(...truth.map((origin, n) => {
-    const row = weights[state.at][n];
-    const best = largest(row);
-    const cells = [before.names[best], number(row[best], 2), origin.includes(best) ? "right" : "wrong"];
-    return make("tr", {}, make("th", {scope: "row"}, product.names[n]), ...cells.map((cell) => make("td", {}, cell)));
-  }));
-  draw();
+  tell();
 }
 
 part("atoms").addEventListener("keydown", (event) => {
@@ -73,6 +79,6 @@ choice.addEventListener("change", () => {
 controls.append(make("label", {}, "reaction ", choice));
 slider("pass", data.passes, data.passes[state.at], String, (pass) => {
   state.at = data.passes.indexOf(pass);
-  fill();
+  tell();
 });
 fill();

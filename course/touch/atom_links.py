@@ -92,10 +92,12 @@ def drawing(smiles: str, *, numbered: bool = True) -> TouchFigure:
 
 
 def _label(molecule: Chem.Mol, n: int, places: list[list[float]]) -> str:
-    """An atom's number, on the side where it has no bonds."""
-    neighbours = [places[other.GetIdx()] for other in molecule.GetAtomWithIdx(n).GetNeighbors()] or [[0, HEIGHT]]
-    away = np.subtract(places[n], np.mean(neighbours, axis=0))
-    x, y = places[n] + 17 * away / max(float(np.hypot(*away)), 1.0)
+    """An atom's number, where there is most room between its bonds."""
+    bonds = [np.subtract(places[other.GetIdx()], places[n]) for other in molecule.GetAtomWithIdx(n).GetNeighbors()]
+    angles = np.sort([np.arctan2(y, x) for x, y in bonds] or [0.0])
+    gaps = np.diff(angles, append=angles[0] + 2 * np.pi)
+    free = angles[gaps.argmax()] + gaps.max() / 2
+    x, y = places[n] + 16 * np.array([np.cos(free), np.sin(free)])
     style = {"font_size": 14, "fill": "var(--second)", "text_anchor": "middle", "dominant_baseline": "central"}
     return element("text", str(n + 1), x=round(x), y=round(y), **style)
 
@@ -179,7 +181,7 @@ def _row(example: dict[str, Any], at: int, atom: int) -> tuple[str, str, float, 
 
 def _sentence(example: dict[str, Any], at: int, atom: int) -> str:
     name, best, weight, right = _row(example, at, atom)
-    truth = ", ".join(example["before"]["names"][n] for n in example["truth"][atom])
+    truth = " or ".join(example["before"]["names"][n] for n in example["truth"][atom])
     ending = "which is where it came from." if right else f"but it came from {truth}."
     return f"{name} of the product looks most at {best} of the reactants, weight {number(weight, 2)}: {ending}"
 
