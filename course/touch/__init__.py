@@ -12,6 +12,7 @@ from course.touch.mask_grid import mask_grid
 from course.touch.next_token_bars import next_token_bars
 from course.touch.roofline import roofline
 from course.touch.rotary_clock import rotary_clock
+from course.touch.taken_away import taken_away
 from course.touch.tile_walk import tile_walk
 from course.touch.untrained_stack import untrained_stack
 
@@ -25,6 +26,7 @@ __all__ = [
     "next_token_bars",
     "roofline",
     "rotary_clock",
+    "taken_away",
     "tile_walk",
     "untrained_stack",
 ]
