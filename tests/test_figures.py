@@ -24,6 +24,7 @@ from course.figures import (
     chemistry,
     complexity,
     encoder_block,
+    explanation,
     generation,
     gpt,
     gpu_timing,
@@ -143,6 +144,35 @@ DRAWN: dict[str, tuple[Any, ...]] = {
         {"at the name": RNG.random(72), "at the stop": RNG.random(72)},
         RNG.random(72),
         68,
+    ),
+    "explanation.agreement_by_way": (
+        explanation.agreement_by_way,
+        {
+            "leave out: mask": {"hide": Interval(0.5, 0.4, 0.6), "delete": Interval(0.4, 0.3, 0.5)},
+            "integrated, from [MASK]": {way: Interval(0.4, 0.3, 0.5) for way in ("hide", "delete", "mask")},
+        },
+    ),
+    "explanation.found_by_method": (
+        explanation.found_by_method,
+        {"attention, all layers": RNG.random(11), "integrated gradients": RNG.random(11)},
+        "texts in which the letter comes first (%)",
+    ),
+    "explanation.rows_of_layers": (explanation.rows_of_layers, RNG.random((3, 11)), ["ask", "#", *"abcdefghi"]),
+    "explanation.growing_sets": (
+        explanation.growing_sets,
+        {"by what they carry": RNG.random((11, 6)), "by weight": RNG.random((11, 6))},
+    ),
+    "explanation.heads_and_shares": (
+        explanation.heads_and_shares,
+        RNG.random(72) / 5,
+        RNG.random(72) / 5,
+        {"5.8": 68, "0.3": 3},
+    ),
+    "explanation.in_short": (
+        explanation.in_short,
+        {"leaving out: hide": Interval(0.4, 0.3, 0.5), "leaving out: mask": Interval(0.3, 0.2, 0.4)},
+        {"last layer's weights": 11, "leaving out: hide": 20},
+        20,
     ),
     "complexity.operations": (
         complexity.operations,

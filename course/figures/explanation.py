@@ -112,7 +112,8 @@ def in_short(real: Mapping[str, Interval], planted: Mapping[str, int], n_models:
     """Two charts: how far attention agrees with what is known of real texts, and in how many models it is right.
 
     Args:
-        real: what it is compared with -> rank correlation.  planted: method -> models in which it is right, of n_models.
+        real: what it is compared with -> rank correlation.
+        planted: method -> models in which it is right, of n_models.
     """
     _, axes = plt.subplots(
         2, 1, figsize=(WIDTH, 0.45 * (len(real) + len(planted)) + 2.0), height_ratios=[len(real), len(planted)]
