@@ -32,7 +32,7 @@ def agreement_by_way(agreement: Mapping[str, Mapping[str, Interval]]) -> None:
         values = np.array([value.value for _, value in rows])
         reach = np.array([[v.value - v.low, v.high - v.value] for _, v in rows]).T
         places = [row + shift for row, _ in rows]
-        style = {"color": colour, "fmt": marker, "markersize": 6, "linestyle": "", "label": way}
+        style: dict[str, Any] = {"color": colour, "fmt": marker, "markersize": 6, "linestyle": "", "label": way}
         ax.errorbar(values, places, xerr=reach, **style)
     ax.axvline(0, color="0.5", linewidth=1, linestyle="-")
     ax.set_yticks(range(len(agreement)), labels=list(agreement))
