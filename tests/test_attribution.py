@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from planted_head import N_HEADS, N_SEEDS, N_TOKENS, PAYLOAD, PlantedHead, marked_text
 from torch.testing import assert_close
 
 from mha.heads import MultiHeadAttention
@@ -19,6 +18,7 @@ from mha.interpret.attribution import (
 from mha.interpret.patching import head_contributions, patch_heads, record_heads
 from mha.models.bert import Encoder, EncoderConfig
 from mha.recording import record_attention
+from tests.planted_head import N_HEADS, N_SEEDS, N_TOKENS, PAYLOAD, PlantedHead, marked_text
 
 
 @pytest.fixture

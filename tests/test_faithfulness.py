@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from planted_head import N_SEEDS, N_TOKENS, PlantedHead, marked_text
 from torch.testing import assert_close
 
 from mha.interpret.attribution import received
@@ -18,6 +17,7 @@ from mha.interpret.faithfulness import (
 from mha.models.bert import Encoder, EncoderConfig
 from mha.recording import record_attention
 from mha.statistics.intervals import student_interval
+from tests.planted_head import N_SEEDS, N_TOKENS, PlantedHead, marked_text
 
 MASK = 2  # a token without the mark
 
