@@ -49,6 +49,15 @@ def test_stored_results_belong_to_the_present_code(name):
     assert all("seed" in row for row in rows)
 
 
+def test_a_list_of_numbers_is_one_line_and_all_else_as_it_was(tmp_path, monkeypatch):
+    monkeypatch.setattr(stored, "RESULTS", tmp_path)
+    content = {"code_hash": "x", "rows": [{"text": "[1,  2]\n[3]", "losses": [[1.5, None], [-2e-9, True]], "none": []}]}
+    text = stored.write("one", content).read_text()
+    assert json.loads(text) == content
+    assert "    [1.5, null],\n" in text
+    assert text.count("\n") == 13
+
+
 class Repository:
     """A folder with the runner and one made-up experiment."""
 

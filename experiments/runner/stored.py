@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ __all__ = ["RESULTS", "Journal", "Row", "experiment_names", "is_current", "key",
 
 RESULTS = ROOT / "experiments" / "results"
 Row = dict[str, Any]
+NUMBERS = re.compile(r"\[\n([^\[\]{}\"]*)\]")  # within a string no line ends
 
 
 def experiment_names() -> list[str]:
@@ -72,8 +74,14 @@ def read(name: str) -> Row:
 def write(name: str, stored: Row) -> Path:
     """Replace the results file of an experiment, all of it or nothing; returns where it is."""
     path = RESULTS / f"{name}.json"
-    _replace(path, json.dumps(stored, indent=1) + "\n")
+    _replace(path, _text(stored))
     return path
+
+
+def _text(stored: Row) -> str:
+    """JSON that a reader of a diff can follow: an entry a line, and a list of mere numbers on one."""
+    lines = json.dumps(stored, indent=1)
+    return NUMBERS.sub(lambda found: "[" + " ".join(found[1].split()) + "]", lines) + "\n"
 
 
 class Journal:
