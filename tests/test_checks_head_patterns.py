@@ -64,6 +64,30 @@ WRONG = [
         "wrapped-around",
         "the index -1",
     ),
+    (check.previous_score, lambda w: np.diagonal(w).mean(-1), "first-two-axes", "axis1=1"),
+    (check.previous_score, lambda w: w.mean((1, 2)), "all-keys", "rows sum to 1"),
+    (check.previous_score, lambda w: w[:, :, 0].mean(-1), "first-token", "first token"),
+    (check.previous_score, lambda w: np.tril(w).sum(-1).mean(-1), "all-earlier", "all tokens before"),
+    (check.previous_score, lambda w: w.max(-1).mean(-1), "anywhere", "wherever it lies"),
+    (check.corrected_p, lambda o, n: (n.reshape(-1, 1) >= o).mean(0), "pooled", "pooled"),
+    (
+        check.corrected_p,
+        lambda o, n: ((n.reshape(-1, 1) >= o).sum(0) + 1) / (n.size + 1),
+        "pooled",
+        "pooled",
+    ),
+    (
+        check.corrected_p,
+        lambda o, n: np.full(len(o), (1 + (n.max(1) >= o.max()).sum()) / (len(n) + 1)),
+        "largest-observed",
+        "its own",
+    ),
+    (
+        check.corrected_p,
+        lambda o, n: ((n.max(1)[:, None] > o).sum(0) + 1) / (len(n) + 1),
+        "strictly-above",
+        "reaches it",
+    ),
     (check.corrected_p, lambda o, n: ((n >= o).sum(0) + 1) / (len(n) + 1), "uncorrected", "own column alone"),
     (check.corrected_p, lambda o, n: reached(o, n.max(1)) / len(n), "can-be-zero", "one more draw"),
     (check.corrected_p, lambda o, n: (reached(o, n.max(1)) + 1) / len(n), "one-above", "missing below"),
@@ -91,3 +115,9 @@ def test_wrong_answers_are_told_what_is_wrong(judge, answer, diagnosis, phrase):
 def test_each_check_meets_six_wrong_answers_with_a_diagnosis_each(name):
     diagnoses = [diagnosis for judge, _, diagnosis, _ in WRONG if judge is getattr(check, name)]
     assert len(set(diagnoses)) >= 6
+
+
+def test_an_answer_of_true_and_false_is_judged():
+    feedback = check.corrected_p(lambda o, n: o >= np.quantile(n.max(1), 0.95))
+    assert not feedback.ok
+    assert feedback.diagnosis == "different", feedback

@@ -99,6 +99,31 @@ previous_score = Exercise(
             "each query is paired with each key: give both rows of places at once, weights[:, rows, keys].",
         ),
         Mistake(
+            "first-two-axes",
+            f"{_PICKED} -> np.diagonal(weights)",
+            "np.diagonal goes along the first two axes, heads and rows: give it axis1=1, axis2=2.",
+        ),
+        Mistake(
+            "all-keys",
+            f"{_PICKED} -> weights.mean(axis=-1)",
+            "this is the mean over all keys, the same for every head since rows sum to 1: take one key a row.",
+        ),
+        Mistake(
+            "first-token",
+            "found = row + 0 -> found = row * 0",
+            "this is the weight on the first token: the key before the query of row r is r.",
+        ),
+        Mistake(
+            "all-earlier",
+            f"{_PICKED} -> np.tril(weights).sum(axis=-1)",
+            "this is the weight on all tokens before the query: take the one just before.",
+        ),
+        Mistake(
+            "anywhere",
+            f"{_PICKED} -> weights.max(axis=-1)",
+            "this is each row's largest weight, wherever it lies: take that on the token just before.",
+        ),
+        Mistake(
             "how-often",
             f"{_SCORES} -> scores = (weights.argmax(axis=-1) == found).mean(axis=-1)",
             "this is how often the largest weight lies there: take the mean of the weights themselves.",
@@ -123,6 +148,7 @@ def _draws(label: str, seed: int, n: int, n_tests: int) -> Trial:
     values = rng.permutation(np.arange(1, 1 + (n + 1) * n_tests)) / 64.0
     null = values[: n * n_tests].reshape(n, n_tests)
     observed = np.sort(null.max(axis=1))[np.linspace(0, n - 1, n_tests).astype(int)] + 1 / 128
+    observed[0] -= 1 / 128  # reached by a draw that equals it
     return Trial(label, {"observed": observed, "null": null})
 
 
@@ -178,6 +204,30 @@ corrected_p = Exercise(
             "null.max(axis=1) -> null.mean(axis=1)",
             "this is the mean of each draw: take its largest score.",
         ),
+        Mistake(
+            "pooled",
+            (
+                "reached = largest[:, None] >= observed -> reached = null.reshape(-1, 1) >= observed",
+                f"{_P} -> reached.mean(axis=0)",
+            ),
+            "this is the share of all random scores, pooled: take the share of draws whose largest reaches it.",
+            also=(
+                (
+                    "reached = largest[:, None] >= observed -> reached = null.reshape(-1, 1) >= observed",
+                    f"{_P} -> (reached.sum(axis=0) + 1) / (null.size + 1)",
+                ),
+            ),
+        ),
+        Mistake(
+            "largest-observed",
+            "reached = largest[:, None] >= observed -> reached = largest[:, None] >= observed * 0 + observed.max()",
+            "this is the p of the largest observed score: each observed score has its own.",
+        ),
+        Mistake(
+            "strictly-above",
+            "largest[:, None] >= observed -> largest[:, None] > observed",
+            "a draw whose largest equals the observed score reaches it: count it too, >= and not >.",
+        ),
         Mistake("counts", f"{_P} -> reached.sum(axis=0)", "these are counts: divide by the number of draws."),
         Mistake(
             "times-tests",
@@ -196,10 +246,19 @@ many_tests = Numbers(
             3.6: "that is for 72 tests: each of the 72 heads has ten scores.",
             720: "that is the number of tests: one in twenty of them comes out by chance.",
             0.5: "that is for the ten scores of one head: there are 72 heads.",
+            0.05: "that is for one test: each of 72 heads has ten.",
+            72: "that is one for each head: it has ten tests, and one in twenty comes out by chance.",
+            684: "those are the tests that do not come out by chance: 5 % do.",
         },
         "models": {
             100: "then the smallest p is 1 / 101: what was observed counts as one more draw.",
+            98: "then the smallest p is 1 / 99, above 0.01: what was observed counts as one more draw.",
+            101: "then the smallest p is 1 / 102: what was observed counts as one more draw, no more.",
             19: "that gives 1 / 20 = 0.05: 0.01 is asked for.",
+            20: "that gives 1 / 21, about 0.05: 0.01 is asked for.",
+            720: "the largest of a draw corrects for all tests at once: their number does not matter.",
+            72000: "the largest of a draw corrects for all tests at once: their number does not matter.",
+            71999: "the largest of a draw corrects for all tests at once: their number does not matter.",
             7200: "the largest of a draw corrects for all tests at once: their number does not matter.",
         },
     },

@@ -21,7 +21,7 @@ def coarse(got: Array, want: Array, axes: Axes, n: int) -> Told | None:
         whole = (np.trunc, np.rint, np.floor) if got.dtype.kind != "b" else ()
         if any(np.array_equal(got, cut(want)) for cut in whole):
             return "rounded-to-integers", "has lost its digits after the point: some step of it makes integers"
-    for digits in range(5) if want.dtype.kind == "f" and want.size > 1 else ():
+    for digits in range(5) if want.dtype.kind == "f" and got.dtype.kind != "b" and want.size > 1 else ():
         if np.array_equal(got, np.round(got, digits)) and np.allclose(got, np.round(want, digits), 0, 1e-9):
             return "rounded", f"is rounded to {digits} digits after the point: return it as it is"
     return None
