@@ -53,17 +53,17 @@ def kept_scores(scores: Mapping[str, tuple[Array, Array]]) -> None:
     plt.show()
 
 
-def said_and_done(scores: Mapping[str, Array], reproduced: Mapping[str, Array]) -> None:
-    """How much of a head's effect its pattern alone gives, by the pattern's score; a dot a head.
+def said_and_done(scores: Mapping[str, Array], spared: Mapping[str, Array]) -> None:
+    """How much less harm than an even map a head's pattern alone does, by the pattern's score; a dot a head.
 
     Args:
-        scores: pattern -> (head,), shares.  reproduced: pattern -> (head,), 1 = all of it.
+        scores: pattern -> (head,), shares.  spared: pattern -> (head,), 1 = it does no harm, 0 = that of an even map.
     """
     figure, ax = plt.subplots(figsize=(WIDTH, 4.2))
     ax.axhline(0, color="0.6", linewidth=1, linestyle="-")
     for marker, (pattern, values) in zip("osD^v", scores.items(), strict=False):
-        ax.plot(100 * values, 100 * np.maximum(reproduced[pattern], -1), marker, alpha=0.7, label=pattern)
-    ax.set(xlabel="score of the head's best pattern (%)", ylabel="of its effect, by the pattern alone (%)")
+        ax.plot(100 * values, 100 * np.maximum(spared[pattern], -1), marker, alpha=0.7, label=pattern)
+    ax.set(xlabel="score of the head's best pattern (%)", ylabel="harm of an even map taken away (%)")
     ax.set_ylim(-108, 105)
     figure.legend(loc="outside upper left", ncols=3)
     plt.show()
