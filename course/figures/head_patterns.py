@@ -63,7 +63,7 @@ def said_and_done(scores: Mapping[str, Array], spared: Mapping[str, Array]) -> N
     ax.axhline(0, color="0.6", linewidth=1, linestyle="-")
     for marker, (pattern, values) in zip("osD^v", scores.items(), strict=False):
         ax.plot(100 * values, 100 * np.maximum(spared[pattern], -1), marker, alpha=0.7, label=pattern)
-    ax.set(xlabel="score of the head's best pattern (%)", ylabel="harm of an even map taken away (%)")
+    ax.set(xlabel="score of the head's best pattern (%)", ylabel="harm of an even map spared (%)")
     ax.set_ylim(-108, 105)
     figure.legend(loc="outside upper left", ncols=3)
     plt.show()
