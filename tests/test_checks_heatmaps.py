@@ -68,6 +68,8 @@ WRONG = [
         "where-above-zero",
         "may look and does not",
     ),
+    (check.received, lambda w, m: w.sum(1) / w.shape[2], "all-keys", "may see the key"),
+    (check.received, lambda w, m: w.sum(1) / np.arange(w.shape[2], 0, -1), "by-place", "square causal map"),
     (check.handed_on, lambda w, n: w * n[:, :, None], "lengths-of-queries", "each belongs to a key"),
     (check.handed_on, lambda w, n: w * n[:, None], "not-divided", "divide each row"),
     (check.handed_on, lambda w, n: w * n[:, None] / (w * n[:, None]).sum(1, keepdims=True), "columns", "axis=-1"),
@@ -91,3 +93,40 @@ def test_wrong_answers_are_told_what_is_wrong(judge, answer, diagnosis, phrase):
 def test_each_check_meets_six_wrong_answers_with_a_diagnosis_each(name):
     diagnoses = [diagnosis for judge, _, diagnosis, _ in WRONG if judge is getattr(check, name)]
     assert len(set(diagnoses)) >= 6
+
+
+# ---- three numbers
+
+WEIGHTS, LENGTHS = np.array([0.7, 0.2, 0.1]), np.array([0.1, 4.0, 3.0])
+
+
+def shares(numbers):
+    return numbers / numbers.sum()
+
+
+@pytest.mark.parametrize("answer", [shares(WEIGHTS * LENGTHS), (0.06, 0.68, 0.26), (0.060, 0.684, 0.256)])
+def test_shares_of_two_digits_are_right(answer):
+    assert check.three_tokens(*answer).ok
+
+
+@pytest.mark.parametrize(
+    ("answer", "phrase"),
+    [
+        (WEIGHTS, "that is its weight"),
+        (WEIGHTS * LENGTHS, "divide by the sum of the three"),
+        (shares(LENGTHS), "share of the lengths"),
+        (shares(WEIGHTS * LENGTHS**2), "squared"),
+        (shares(WEIGHTS / LENGTHS), "divided by the lengths"),
+        (WEIGHTS / (WEIGHTS * LENGTHS).sum(), "above the line"),
+        (np.array([0.0, 0.8, 0.3]) / 1.1, "left out"),
+        (WEIGHTS * LENGTHS / 0.8, "largest product"),
+        (shares(np.exp(WEIGHTS * LENGTHS)), "softmax"),
+    ],
+)
+def test_each_wrong_share_is_told_what_it_is(answer, phrase):
+    for place, number in enumerate(answer):
+        given = [..., ..., ...]
+        given[place] = float(number)
+        feedback = check.three_tokens(*given)
+        assert not feedback.ok
+        assert phrase in feedback.message, (place, feedback)

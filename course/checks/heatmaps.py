@@ -62,6 +62,16 @@ received = Exercise(
             "each column is divided by the number of all queries: count those that may see the key.",
         ),
         Mistake(
+            "all-keys",
+            f"{_MEANS} -> means = sums / weights.shape[-1]",
+            "each column is divided by the number of keys: count the queries that may see the key, axis 0 of may_see.",
+        ),
+        Mistake(
+            "by-place",
+            f"{_QUERIES} -> queries = np.arange(weights.shape[-1], 0, -1)",
+            "the queries are counted by place, which fits a square causal map alone: count them in may_see, axis 0.",
+        ),
+        Mistake(
             "all-pairs",
             "may_see.sum(axis=0) -> may_see.sum()",
             "every column is divided by all that may be seen: count the queries of each key, axis 0 of may_see.",
@@ -183,14 +193,52 @@ handed_on = Exercise(
 
 _WEIGHT = "that is its weight: multiply by the length, and divide by the sum of the three products."
 _PRODUCT = "that is the product: divide by the sum of the three products, 1.17."
+_LENGTH = "that is its share of the lengths: multiply each length by its weight first."
+_UNWEIGHED = "that is the weight over the sum of the products: put the product above the line too."
+_WITHOUT = "[CLS] is left out of the sum: it hands on little, but it counts."
+_LARGEST = "that is the product over the largest product: divide by the sum of the three, 1.17."
+_SQUARED = "the lengths are squared: take them as they are."
+_OVER = "the weights are divided by the lengths: multiply them."
+_SOFTMAX = "that is a softmax of the products: divide each product by their sum, 1.17."
 three_tokens = Numbers(
     "three_tokens",
     right={"cls": 0.07 / 1.17, "bank": 0.8 / 1.17, "river": 0.3 / 1.17},
     mistakes={
-        "cls": {0.7: _WEIGHT, 0.07: _PRODUCT},
-        "bank": {0.2: _WEIGHT, 0.8: _PRODUCT},
-        "river": {0.1: _WEIGHT, 0.3: _PRODUCT},
+        "cls": {
+            0.7: _WEIGHT,
+            0.07: _PRODUCT,
+            0.1 / 7.1: _LENGTH,
+            0.7 / 1.17: _UNWEIGHED,
+            0.0: _WITHOUT,
+            0.07 / 0.8: _LARGEST,
+            0.007 / 4.107: _SQUARED,
+            0.9882: _OVER,
+            0.2307: _SOFTMAX,
+        },
+        "bank": {
+            0.2: _WEIGHT,
+            0.8: _PRODUCT,
+            4 / 7.1: _LENGTH,
+            0.2 / 1.17: _UNWEIGHED,
+            0.8 / 1.1: _WITHOUT,
+            1.0: _LARGEST,
+            3.2 / 4.107: _SQUARED,
+            0.007059: _OVER,
+            0.4788: _SOFTMAX,
+        },
+        "river": {
+            0.1: _WEIGHT,
+            0.3: _PRODUCT,
+            3 / 7.1: _LENGTH,
+            0.1 / 1.17: _UNWEIGHED,
+            0.3 / 1.1: _WITHOUT,
+            0.375: _LARGEST,
+            0.9 / 4.107: _SQUARED,
+            0.004706: _OVER,
+            0.2904: _SOFTMAX,
+        },
     },
+    rtol=0.015,  # so that the shares to two digits, 0.26 for one, are right
 )
 
 EXERCISES = listed(handed_on, received)
