@@ -406,13 +406,18 @@ DRAWN: dict[str, tuple[Any, ...]] = {
         [f"{n} %" for n in (19, 31, 40, 48, 56, 70)],
         {
             name: RNG.random((9, 6))
-            for name in ("least weight", "least weight x length", "least weight of another head")
+            for name in (
+                "least weight",
+                "least weight x length",
+                "least weight of another head",
+                "least weight x length, to nobody",
+            )
         },
         0.2,
     ),
     "heatmaps.idle_heads": (
         heatmaps.idle_heads,
-        {name: RNG.random(30) for name in ("most weight at rest", "least handed on", "by chance, ten draws")},
+        {name: RNG.random(30) for name in ("most weight at rest", "shortest output", "chance, same layers")},
     ),
     "heatmaps.faults_found": (
         heatmaps.faults_found,

@@ -26,14 +26,16 @@ def colour_scales(weights: Mapping[str, Array], tokens: Sequence[str]) -> None:
     Args:
         weights: name -> (i, i), two of them.  tokens: (i,).
     """
-    _, axes = plt.subplots(2, 2, figsize=(WIDTH, 6.2), sharex=True, sharey=True)
+    figure, axes = plt.subplots(2, 2, figsize=(WIDTH, 6.2), sharex=True, sharey=True)
     for row, (name, one) in zip(axes, weights.items(), strict=True):
-        for ax, (scale, largest) in zip(row, {"own scale": one.max(), "0 to 1": 1.0}.items(), strict=True):
+        for ax, largest in zip(row, (one.max(), 1.0), strict=True):
             ax.imshow(one, cmap=plots.ATTENTION_COLOURS, vmin=0, vmax=largest)
-            ax.set_title(f"{name}, {scale}")
+            ax.set_title(f"{name}: 0 to {largest:.2f}")
             ax.grid(False)
             ax.set_yticks(range(len(tokens)), labels=tokens, parse_math=False)
             ax.set_xticks(range(len(tokens)), labels=tokens, parse_math=False, rotation=90)
+    figure.supxlabel("key")
+    figure.supylabel("query")
     plt.show()
 
 
@@ -65,7 +67,7 @@ def unseen_keys(bins: Sequence[str], changes: Mapping[str, Array], limit: float)
         bins: (n,), names.  changes: how the keys were chosen -> (n_sentences, n), shares of the output's length.
         limit: what a map that shows where a head looks would stay below.
     """
-    figure, ax = plt.subplots(figsize=(WIDTH, 4.2))
+    figure, ax = plt.subplots(figsize=(WIDTH, 4.6))
     for name, change in changes.items():
         plots.spread(ax, np.arange(len(bins)), 100 * change, name)
     ax.axhline(100 * limit, color="0.4", linestyle=":", linewidth=1.5)
@@ -88,6 +90,7 @@ def idle_heads(left: Mapping[str, Array]) -> None:
         ax.plot(np.median(values), row, "|", color="black", markersize=22, markeredgewidth=2)
     ax.set_yticks(range(len(left)), labels=list(left))
     ax.set(xlabel="cosine with the whole model's vector", ylim=(len(left) - 0.5, -0.5))
+    ax.locator_params(axis="x", nbins=4)
     plt.show()
 
 
