@@ -53,11 +53,19 @@ def test_right_answers_are_right(judge, answer):
     assert feedback.ok, feedback
 
 
+def best_or_nothing(forth, back, product, reactants):
+    best = np.argmax(forth + back.T, axis=1)
+    return [m if reactants[m] == element else -1 for m, element in zip(best, product, strict=True)]
+
+
 WRONG = [
     (check.share_right, lambda f, t, a: np.mean(f == t), "atoms-compared", "symmetry makes the same"),
     (check.share_right, lambda f, t, a: np.mean(a[f] == t), "found-alone", "ask it for the truth too"),
     (check.share_right, lambda f, t, a: np.sum(a[f] == a[t]), "counted", "divide by"),
-    (check.share_right, lambda f, t, a: len(set(a[f]) & set(a[t])) / len(f), None, ""),
+    (check.share_right, lambda f, t, a: len(set(a[f]) & set(a[t])) / len(f), "as-sets", "atom by atom"),
+    (check.share_right, lambda f, t, a: np.mean(sorted(a[f]) == np.sort(a[t])), "as-sets", "atom by atom"),
+    (check.share_right, lambda f, t, a: np.sum(a[f] == a[t]) / len(set(a[t])), "over-kinds", "different origins"),
+    (check.share_right, lambda f, t, a: round(np.mean(a[f] == a[t]), 2), "rounded", "as it is"),
     (check.share_right, lambda f, t, a: a[f] == a[t], "each-atom", "take the mean"),
     (check.share_right, lambda f, t, a: None, None, ""),
     (check.origins, lambda f, b, p, r: origins_loops(f, 0 * b, p, r), "forth-alone", "before the arrow give to them"),
@@ -65,7 +73,9 @@ WRONG = [
     (check.origins, lambda f, b, p, r: (f + b).argmax(1), "not-transposed", "transpose it"),
     (check.origins, lambda f, b, p, r: (f + b.T).argmax(1), "any-element", "an oxygen can become a carbon"),
     (check.origins, lambda f, b, p, r: (f + b.T).argmax(0), None, ""),
-    (check.origins, lambda f, b, p, r: (f + b.T).max(1), None, ""),
+    (check.origins, lambda f, b, p, r: np.where(p[:, None] == r, f + b.T, 0).max(1), "weight-returned", "with argmax"),
+    (check.origins, best_or_nothing, "element-asked-afterwards", "next best one"),
+    (check.origins, lambda f, b, p, r: np.where(p[:, None] == r, f + b.T, 9).argmin(1), "smallest", "take the largest"),
     (check.origins, lambda f, b, p, r: np.where(p == r, f + b.T, 0).argmax(1), "pairs", "make the product a column"),
     (check.origins, lambda f, b, p, r: r[origins_multiplied(f, b, p, r)], "element-returned", "numbers of the atoms"),
 ]
@@ -83,5 +93,8 @@ def test_wrong_answers_are_told_what_is_wrong(judge, answer, key, words):
 def test_the_sizes_are_those_of_the_model():
     block = sum(p.numel() for p in Albert(AlbertConfig()).block.parameters())
     assert check.sizes(block, 12 * block).ok
-    assert "norms are missing" in str(check.sizes(block - 1024, 12 * block))
+    assert "the norms have as many" in str(check.sizes(block - 1024, 12 * block))
+    assert "the biases of the feed-forward net" in str(check.sizes(block - 768, 12 * block))
+    assert "two maps: up to 512 and back" in str(check.sizes(block - 512 * 256 - 256, 12 * block))
+    assert "the whole model" in str(check.sizes(735_567, 12 * block))
     assert "that is one block" in str(check.sizes(block, block))

@@ -82,7 +82,24 @@ share_right = Exercise(
             "as-sets",
             "of_found == of_truth -> np.isin(of_found, of_truth)",
             "an atom counts as right if its origin is anybody's: compare atom by atom, with ==.",
-            also=("of_found == of_truth -> np.isin(of_truth, of_found)",),
+            also=(
+                "of_found == of_truth -> np.isin(of_truth, of_found)",
+                "right.mean() -> len(set(of_found.tolist()) & set(of_truth.tolist())) / len(truth)",
+                "right.mean() -> len({*of_found.tolist()} & {*of_truth.tolist()}) "
+                "/ len({*of_found.tolist(), *of_truth.tolist()})",
+                "of_found == of_truth -> np.sort(of_found) == np.sort(of_truth)",
+            ),
+        ),
+        Mistake(
+            "over-kinds",
+            "right.mean() -> right.sum() / len(np.unique(of_truth))",
+            "the count is divided by the number of different origins: divide by the number of the product's atoms.",
+        ),
+        Mistake(
+            "rounded",
+            "right.mean() -> np.round(right.mean(), 1)",
+            "the share is rounded: leave it as it is.",
+            also=("right.mean() -> np.round(right.mean(), 2)",),
         ),
     ),
 )
@@ -160,7 +177,34 @@ origins = Exercise(
             "argmax(axis=1) -> argmax()",
             "argmax without an axis finds one place in the whole table: give it axis=1.",
         ),
-        Mistake("smallest", "allowed.argmax -> allowed.argmin", "this takes the smallest: take the largest."),
+        Mistake(
+            "smallest",
+            "allowed.argmax -> allowed.argmin",
+            "this takes the smallest: take the largest.",
+            also=("allowed.argmax(axis=1) -> np.where(possible, scores, 9.0).argmin(axis=1)",),
+        ),
+        Mistake(
+            "weight-returned",
+            "allowed.argmax -> allowed.max",
+            "these are the largest sums: return where they stand, with argmax.",
+        ),
+        Mistake(
+            "element-asked-afterwards",
+            "return allowed.argmax(axis=1) -> "
+            "return np.where(reactants[scores.argmax(axis=1)] == product, scores.argmax(axis=1), -1)",
+            "the largest of all is found first, and given up if its element is another: leave other elements out "
+            "before argmax, so that the next best one of its own is found.",
+            also=(
+                "return allowed.argmax(axis=1) -> "
+                "return np.where(reactants[scores.argmax(axis=1)] == product, scores.argmax(axis=1), 0)",
+            ),
+        ),
+        Mistake(
+            "more-certain-way",
+            "return allowed.argmax(axis=1) -> return np.where(forth.max(axis=1) > back.max(axis=0), "
+            "np.where(possible, forth, -1).argmax(axis=1), np.where(possible, back.T, -1).argmax(axis=1))",
+            "each way is asked by itself, and one of two answers kept: add the weights first, and ask once.",
+        ),
         Mistake(
             "element-returned",
             "return allowed.argmax(axis=1) -> return reactants[allowed.argmax(axis=1)]",
@@ -190,8 +234,14 @@ sizes = Numbers(
     right={"one_block": _BLOCK, "twelve_blocks": 12 * _BLOCK},
     mistakes={
         "one_block": {
-            _BLOCK - _NORMS: "the norms are missing: each of two has a scale and a shift for every channel.",
-            _BLOCK - _NORMS // 2: "each norm has a scale and a shift: two vectors, not one.",
+            _BLOCK - _NORMS: "1,024 are missing: the norms have as many, a scale and a shift each for every channel, "
+            "and so have the biases of attention's four maps.",
+            _BLOCK - _F - _M: "the biases of the feed-forward net are missing: 512 and 256.",
+            _BLOCK - _F: "512 are missing: each norm has a scale and a shift, two vectors; and the first map of the "
+            "feed-forward net has 512 biases.",
+            _BLOCK - _M: "256 are missing: the bias of one map of attention, or the one that leads back from 512.",
+            _BLOCK - _F * _M - _M: "the feed-forward net has two maps: up to 512 and back.",
+            735_567: "that is the whole model, with its embeddings and its head: the block alone is asked for.",
             _ATTENTION: "that is attention alone: the feed-forward net and the norms belong to the block.",
             _ATTENTION + _NORMS: "the feed-forward net is missing: up to 512 channels and back.",
             _BLOCK - 5 * _M - _F: "the biases are missing: four of 256 in attention, 512 and 256 in the feed-forward "
