@@ -80,6 +80,11 @@ def mean_times(slopes, way):
         (lambda slopes, x, baseline: (slopes[-1] * x).sum(1), "last-step-alone+no-baseline"),
         (lambda slopes, x, baseline: slopes.mean(0) * (x - baseline), "not-summed"),
         (lambda slopes, x, baseline: (slopes.mean(0) * (x - baseline)).mean(1), "channels-averaged"),
+        (lambda slopes, x, baseline: mean_times((slopes[1:] + slopes[:-1]) / 2, x - baseline), "trapezoid"),
+        (
+            lambda slopes, x, baseline: mean_times(slopes, x - baseline) * len(slopes) / (len(slopes) - 1),
+            "one-step-too-few",
+        ),
         (lambda slopes, x, baseline: np.abs(mean_times(slopes, x - baseline)), None),
         (None, "unfinished"),
     ],
@@ -90,6 +95,14 @@ def test_wrong_integrals_are_named(answer, key):
     assert key is None or feedback.diagnosis == key
 
 
+def ranks(x):
+    return np.argsort(np.argsort(x))
+
+
+def cosine(a, b):
+    return a @ b / np.sqrt((a @ a) * (b @ b))
+
+
 @pytest.mark.parametrize(
     ("answer", "key"),
     [
@@ -98,6 +111,12 @@ def test_wrong_integrals_are_named(answer, key):
         (lambda x, y: -of_scipy(x, y), "one-backwards"),
         (lambda x, y: abs(of_scipy(x, y)), "without-sign"),
         (lambda x, y: of_scipy(x, y) ** 2, "squared"),
+        (lambda x, y: 1 - (1 - of_scipy(x, y)) * len(x), "short-form-without-n"),
+        (lambda x, y: 1 - (1 - of_scipy(x, y)) * (1 - 1 / len(x) ** 2), "short-form-cubed"),
+        (lambda x, y: stats.kendalltau(x, y).statistic, "kendall"),
+        (lambda x, y: cosine(ranks(x) - len(x) / 2, ranks(y) - len(x) / 2), "wrong-centre"),
+        (lambda x, y: cosine(ranks(x) + 1, ranks(y) + 1), "ranks-from-one"),
+        (lambda x, y: of_scipy(x, y) * (len(x) - 1) / len(x), "two-counts"),
     ],
 )
 def test_wrong_correlations_are_named(answer, key):
@@ -108,3 +127,5 @@ def test_three_numbers():
     assert check.gradients(1, 0, 1).ok
     assert "level" in check.gradients(1, 4, 1).message
     assert "a quarter of the way" in check.gradients(1, 0, 4).message
+    assert "both ends" in check.gradients(1, 0, 0.5).message
+    assert "at x = 4 itself" in check.gradients(1, 0.25, 1).message

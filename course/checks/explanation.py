@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import kendalltau
 
 from course.checks.diagnosis import Exercise, Mistake, Trial, listed
 from course.checks.inputs import numbers
@@ -67,6 +68,16 @@ integrated = Exercise(
             "ends-alone",
             f"{_MEAN} -> (slopes[0] + slopes[-1]) / 2",
             "only the two ends of the way are averaged: all steps count.",
+        ),
+        Mistake(
+            "trapezoid",
+            f"{_MEAN} -> (slopes[0] / 2 + slopes[1:-1].sum(axis=0) + slopes[-1] / 2) / (len(slopes) - 1)",
+            "the first and last gradient count half, as in the trapezoid rule: all points count alike here.",
+        ),
+        Mistake(
+            "one-step-too-few",
+            f"{_MEAN} -> slopes.sum(axis=0) / (len(slopes) - 1)",
+            "the gradients are divided by one less than their number: their mean is asked for.",
         ),
         Mistake(
             "no-baseline",
@@ -134,6 +145,12 @@ def _rank_correlation(x: Array, y: Array) -> float:
     return together / np.sqrt((a * a).sum() * (b * b).sum())
 
 
+def _short_form(x: Array, y: Array, below: int) -> float:
+    """1 - 6 Σ d² / below, which is the correlation of ranks where below is n (n² - 1)."""
+    d = x.argsort().argsort() - y.argsort().argsort()
+    return float(1 - 6 * (d**2).sum() / below)
+
+
 def _lists(label: str, seed: int, n: int, shared: float) -> Trial:
     untied = np.arange(n) / 256
     x = numbers(seed, n) + untied
@@ -180,6 +197,42 @@ rank_correlation = Exercise(
             "the ranks keep their mean: subtract it, or this is a cosine, which is high for any two lists.",
         ),
         Mistake(
+            "ranks-from-one",
+            ("ranks_x - ranks_x.mean() -> 1.0 * ranks_x + 1", "ranks_y - ranks_y.mean() -> 1.0 * ranks_y + 1"),
+            "the ranks, counted from 1, keep their mean: subtract it, or this is a cosine, high for any two lists.",
+        ),
+        Mistake(
+            "wrong-centre",
+            ("ranks_x - ranks_x.mean() -> ranks_x - len(x) / 2", "ranks_y - ranks_y.mean() -> ranks_y - len(y) / 2"),
+            "n / 2 is not the mean of the ranks: counted from 0 it is (n - 1) / 2, counted from 1 (n + 1) / 2.",
+            also=(
+                (
+                    "ranks_x - ranks_x.mean() -> ranks_x - (len(x) + 1) / 2",
+                    "ranks_y - ranks_y.mean() -> ranks_y - (len(y) + 1) / 2",
+                ),
+            ),
+        ),
+        Mistake(
+            "short-form-without-n",
+            lambda x, y: _short_form(x, y, len(x) ** 2 - 1),
+            "in the short form, 1 - 6 Σ d² / (n (n² - 1)), the factor n is missing below the line.",
+        ),
+        Mistake(
+            "short-form-cubed",
+            lambda x, y: _short_form(x, y, len(x) ** 3),
+            "in the short form, 1 - 6 Σ d² / (n (n² - 1)), what stands below the line is n³ - n, not n³.",
+        ),
+        Mistake(
+            "kendall",
+            lambda x, y: kendalltau(x, y).statistic,
+            "this is Kendall's correlation, which counts pairs in the same order: Spearman's is asked for.",
+        ),
+        Mistake(
+            "two-counts",
+            "together / np.sqrt((a * a).sum() * (b * b).sum()) -> together / len(x) / (a.std(ddof=1) * b.std(ddof=1))",
+            "products are averaged over n and squares over n - 1: use sums in both, or one count.",
+        ),
+        Mistake(
             "one-backwards",
             f"{_X} -> (-x).argsort().argsort()",
             "one list is ranked downwards, the other upwards: rank both the same way.",
@@ -219,18 +272,22 @@ gradients = Numbers(
         "left_out": {
             4.0: "that is x: what is asked for is f(4) less f(0), and f stops at 1.",
             0.0: "f(0) is 0 and f(4) is 1: without x something is lost.",
+            0.25: "that is the mean slope from 0 to 4: f(4) less f(0) needs no slope.",
             3.0: "that is how far x lies beyond the edge: f(4) less f(0) is asked for.",
             -1.0: "that is f(0) less f(4): what is lost counts as positive.",
         },
         "gradient_times_input": {
             4.0: "that takes the slope for 1: at x = 4 the function is level.",
+            0.25: "that is the mean slope on the way from 0: the slope at x = 4 itself is asked for, times 4.",
             1.0: "that is what leaving out gives: the slope at x = 4 is 0, whatever it was on the way.",
         },
         "integrated": {
             4.0: "the slope is 1 on a quarter of the way only: its mean from 0 to 4 is 1/4, and that times 4.",
             0.25: "that is the mean slope: times the length of the way, 4.",
             0.0: "the slope is 0 at the end, and 1 on the first quarter of the way.",
-            2.0: "the slope is 1 from 0 to 1, a quarter of the way, and no more.",
+            0.5: "that averages the slopes at both ends: average over the whole way, and multiply by its length.",
+            2.0: "that averages the slopes at both ends, 1 and 0: on the way it is 1 for a quarter only.",
+            3.0: "from 1 to 4 the function is level: the slope is 1 on the first quarter of the way only.",
         },
     },
 )
