@@ -34,27 +34,59 @@
   const tools = make("fieldset", {disabled: true}, make("legend", {}, "What is changed"),
     make("div", {class: "live-row"}, mask, unmask, make("label", {class: "live-box"}, on, ` The mapping head is on, in all ${LAYERS} layers`)));
 
-  /* Which atom of which reactant a token is, in words; "" for what is none. */
+  /* A masked atom counts, so that the others keep their numbers and those of the drawing. */
+  const isAtom = piece => piece === MASK || (ATOM.test(piece) && !SPECIAL.has(piece));
+
+  /* What each token stands for, also where the model does not know it. */
+  const piecesOf = answer => answer.pieces ?? answer.tokens;
+
+  /* Which atom of which reactant a token is, in words. */
   function origin(tokens, at) {
-    if (at < 0) return "no atom of its element";
     const before = tokens.slice(1, at + 1);
     const start = before.lastIndexOf(".") + 1;
-    const isAtom = token => ATOM.test(token) && !SPECIAL.has(token);
     return `${tokens[at]}, atom ${before.slice(start).filter(isAtom).length} of reactant ${before.filter(token => token === ".").length + 1}`;
   }
 
   const reactantOf = (tokens, at) => tokens.slice(0, at).filter(token => token === ".").length;
 
-  /* Which of the product's atoms a token is, from 1; a masked one counts, so that the drawing's numbers stay true. */
-  function ordinal(tokens, at) {
-    const behind = tokens.slice(tokens.indexOf(">>") + 1, at + 1);
-    return behind.filter(token => token === MASK || (ATOM.test(token) && !SPECIAL.has(token))).length;
+  /* Which of the product's atoms a token is, from 1. */
+  const ordinal = (tokens, at) => tokens.slice(tokens.indexOf(">>") + 1, at + 1).filter(isAtom).length;
+
+  /* What no chemist could draw in one side of a reaction: rings and branches that do not close. */
+  function unclosed(tokens, side) {
+    const rings = new Set();
+    let depth = 0, stray = false;
+    for (const token of tokens) {
+      if (/^(?:\d|%\d\d)$/.test(token) && !rings.delete(token)) rings.add(token);
+      depth += token === "(" ? 1 : token === ")" ? -1 : 0;
+      stray ||= depth < 0;
+    }
+    const found = [...rings].map(ring => `ring ${ring} of the ${side} is not closed`);
+    if (depth > 0) found.push(`a bracket of the ${side} is not closed`);
+    if (stray) found.push(`a bracket of the ${side} was never opened`);
+    return found;
+  }
+
+  /* What is wrong with a reaction as a chemist would read it, in words; the model reads it all the same. */
+  function faults(tokens) {
+    const arrow = tokens.indexOf(">>");
+    const found = tokens.some(token => /\s/.test(token)) ? ["a SMILES has no spaces"] : [];
+    if (arrow < 0) return [...found, ...unclosed(tokens, "text")];
+    return [...found, ...unclosed(tokens.slice(0, arrow), "reactants"), ...unclosed(tokens.slice(arrow + 1), "product")];
+  }
+
+  function whyNoAtom(tokens) {
+    const arrows = tokens.filter(token => token === ">>").length;
+    const why = arrows > 1 ? `a reaction has one arrow, and here are ${arrows}`
+      : tokens.includes(">") ? "what is written on the arrow goes to the reactants, as reactants.agents>>product"
+      : "a reaction is written reactants>>product";
+    return `There is no atom of a product to map: ${why}.`;
   }
 
   function show(answer) {
     shown = answer;
     draw();
-    const {tokens, map} = answer;
+    const {tokens, map} = answer, pieces = piecesOf(answer);
     const sources = new Map(map.map(({product, reactant}) => [product, reactant]));
     buttons = new Map();
     const parts = tokens.slice(1, -1).map((token, n) => {
@@ -64,7 +96,7 @@
       const kind = source >= 0 ? reactantOf(tokens, source) : isSource ? reactantOf(tokens, at) : -1;
       const look = kind >= 0 ? `live-${Math.min(kind, 1)}` : "";
       if (!sources.has(at)) return make("span", {"data-token": at, class: look}, token);
-      const name = `${token}, atom ${ordinal(tokens, at)} of the product`;
+      const name = `${pieces[at]}, atom ${ordinal(pieces, at)} of the product`;
       const button = make("button", {
         type: "button", "data-token": at, tabindex: -1, class: look, "aria-label": name, click: () => choose(at), focus: () => choose(at), pointerenter: () => choose(at),
       }, token);
@@ -76,7 +108,7 @@
     if (chosen >= 0) {
       buttons.get(chosen).tabIndex = 0;
       choose(chosen);
-    } else told.textContent = "There is no atom of a product to map: a reaction is written reactants>>product.";
+    } else told.textContent = whyNoAtom(pieces);
   }
 
   /* The drawing of what is not masked, if there is one. */
@@ -89,11 +121,13 @@
     if (buttons.has(chosen)) buttons.get(chosen).tabIndex = -1;
     chosen = at;
     buttons.get(at).tabIndex = 0;
-    const {tokens, map} = shown;
+    const {map} = shown, pieces = piecesOf(shown);
     const {reactant, weight} = map.find(({product}) => product === at);
     const again = map.filter(other => other.reactant === reactant && reactant >= 0).length > 1;
-    told.textContent = `Atom ${ordinal(tokens, at)} of the product, ${tokens[at]}, comes from ${origin(tokens, reactant)}: weight ${written(weight / 2, 2)}, ` +
-      `the mean of both directions.${again ? " Another atom is tied to the same one: at most one of them can be right." : ""}`;
+    const name = `Atom ${ordinal(pieces, at)} of the product, ${pieces[at]},`;
+    told.textContent = reactant < 0 ? `${name} comes from nowhere: no reactant has an atom of its element.`
+      : `${name} comes from ${origin(pieces, reactant)}: weight ${written(weight / 2, 2)}, the mean of both directions.` +
+        (again ? " Another atom is tied to the same one: both are right only if that molecule takes part twice." : "");
     const lit = new Set([String(at), String(reactant)]);
     for (const one of line.children) one.classList.toggle("live-lit", lit.has(one.dataset.token));
     for (const figure of figures) for (const one of figure.querySelectorAll(".live-atom")) {
@@ -117,7 +151,7 @@
 
   async function compute() {
     on.checked = !state.off;
-    unmask.disabled = !state.text.includes(MASK);
+    unmask.disabled = state.text === base;
     if (!ready) {
       if (stored.has(state.text)) {
         show(stored.get(state.text));
@@ -130,7 +164,9 @@
       const answer = await window.LiveEngine.ask({model: "reaction", text: state.text.trim(), slot: "reaction", without}, progress);
       show(answer);
       const unknown = answer.unknown ? ` ${plural(answer.unknown, "piece")} the model does not know: [UNK].` : "";
-      said.textContent = `${plural(answer.length, "token")}, computed in ${Math.max(1, Math.round(answer.ms))} ms.${unknown}`;
+      const wrong = faults(piecesOf(answer).slice(1, -1)).join("; ");
+      said.textContent = `${plural(answer.length, "token")}, computed in ${Math.max(1, Math.round(answer.ms))} ms.${unknown}` +
+        (wrong && ` The model reads this, but a chemist could not: ${wrong}.`);
       const found = answer.filled.map(({at, tokens, probabilities}, n) => {
         const likely = tokens.slice(0, 3).filter((_, k) => !k || probabilities[k] >= 0.001).map((token, k) => `${token} (${percent(probabilities[k])})`).join(", ");
         return `${answer.filled.length > 1 ? `mask ${n + 1}` : "the mask"}: ${likely}`;
@@ -163,7 +199,7 @@
   /* The atom's token becomes [MASK]; the others stay where they are, and so does the drawing. */
   function maskChosen() {
     if (chosen < 0) return;
-    const tokens = shown.tokens.slice(1, -1);
+    const tokens = piecesOf(shown).slice(1, -1);
     tokens[chosen - 1] = MASK;
     state.text = field.value = tokens.join("");
     compute();
