@@ -86,7 +86,7 @@
     worker?.terminate();
     worker = null;
     const why = event.message ? `broke off: ${event.message}` : "did not start";
-    const error = new LiveError("engine", `The engine ${why}. Ask again.`);
+    const error = new LiveError("engine", `The engine ${why}. Try again.`);
     for (const id of [...waiting.keys()]) settle(id, "reject", error);
   }
 

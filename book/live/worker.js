@@ -5,7 +5,7 @@ importScripts("tokens.js", "model.js");
 
 const LONGEST_TEXT = 5000; // characters
 const PLAIN = location.search === "?plain"; // leave the kernel out
-const FAILED = "did not come from the server; ask again and only what is missing is fetched.";
+const FAILED = "did not come from the server. Try again: only what is missing is fetched.";
 
 const failure = (kind, message) => Object.assign(new Error(message), {kind});
 const channel = new MessageChannel();
@@ -33,7 +33,7 @@ async function receive(file, state) {
     watchers.forEach(watcher => watcher());
   }
   if (state.loaded !== file.bytes || ![null, file.sha256].includes(await hash(content))) {
-    throw failure("network", `${file.name} came damaged; ask again and it is fetched anew.`);
+    throw failure("network", `${file.name} came damaged. Try again: it is fetched anew.`);
   }
   return content.buffer;
 }

@@ -67,7 +67,7 @@ window.LivePage = (() => {
 
   /* A model that comes when it is asked for: a button that says how much, a bar, and in words what went wrong. */
   function loader(home, {model, ask, size, more, done}) {
-    const said = make("p", {class: "live-said", role: "status"});
+    const said = make("p", {class: "live-said", role: "status", tabindex: -1});
     const bar = make("progress", {"aria-label": ask, hidden: true});
     const amount = make("span", {class: "live-amount", "aria-hidden": "true"});
     const button = make("button", {type: "button", class: "live-main", click: load}, `${ask} (${size})`);
@@ -94,9 +94,10 @@ window.LivePage = (() => {
       quarter = 0;
       try {
         await window.LiveEngine.load(model, progress);
+        said.textContent = "Loaded. What stands below follows what you type.";
+        if (document.activeElement === button) said.focus({preventScroll: true}); // the keyboard stays where it was
         button.hidden = note.hidden = true;
         await done();
-        said.textContent = "Loaded. What stands below follows what you type.";
       } catch (error) {
         said.textContent = error.message;
         button.textContent = "Try again";

@@ -25,6 +25,10 @@
 
   const field = make("textarea", {id: "live-sentence", rows: 2, maxlength: 5000, spellcheck: "false", input: () => typed("text", field)});
   const said = make("p", {class: "live-said", role: "status"});
+  const again = make("button", {type: "button", hidden: true, click: () => {
+    field.focus();
+    compute();
+  }}, "Try again");
   const other = make("input", {id: "live-other", type: "text", maxlength: 5000, spellcheck: "false", autocomplete: "off", input: () => typed("other", other)});
   const turned = make("p", {class: "live-said", role: "status"});
   const between = make("p", {class: "live-said", role: "status"});
@@ -76,7 +80,7 @@
 
   function build() {
     field.value = state.text;
-    home.replaceChildren(make("label", {for: "live-sentence"}, "Your sentence"), field, said);
+    home.replaceChildren(make("label", {for: "live-sentence"}, "Your sentence"), field, said, again);
     place("edits").replaceChildren(edits, turned);
     place("pair").replaceChildren(pairs(), make("p", {}, make("label", {for: "live-other"}, "Second sentence"), other), between, moved);
     moved.append(shift.node);
@@ -110,9 +114,12 @@
       const one = await both(state.text, "first");
       const two = second ? await both(second, "second") : null;
       if (mine !== turn) return null;
+      again.hidden = true;
       return tell(one, two);
     } catch (error) {
-      if (error.kind !== "superseded") said.textContent = error.message;
+      if (error.kind === "superseded") return null;
+      said.textContent = `${error.message} The maps below are still those of what was read before.`;
+      again.hidden = error.kind === "input";
       return null;
     }
   }
@@ -132,6 +139,7 @@
 
   function heard({length, cut, unknown, ms}) {
     const parts = [`${plural(length, "token")}, computed in ${Math.max(1, Math.round(ms))} ms.`];
+    if (length === 2) parts.push("Nothing is typed: these are [CLS] and [SEP].");
     if (cut) parts.push(`More than 64 tokens are not read: the last ${plural(cut, "piece")} ${cut === 1 ? "is" : "are"} left out.`);
     if (unknown) parts.push(`${plural(unknown, "token")} the model’s vocabulary does not have: [UNK].`);
     return parts.join(" ");
@@ -188,8 +196,10 @@
     }
     uniform.forEach((label, layer) => (label.firstChild.checked = state.uniform.has(layer)));
     positions.firstChild.checked = state.positions;
-    if (!ready) said.textContent = between.textContent = "The encoder is not loaded: only the sentences that stand in the list are shown.";
-    turned.textContent ||= "Load the encoder to change it.";
+    if (ready) return;
+    said.textContent = "Without the encoder nothing typed is read: the maps are those of the sentence chosen below.";
+    turned.textContent = "Nothing can be changed before the encoder is loaded.";
+    between.textContent = "Nothing can be compared before the encoder is loaded.";
   }
 
   function clearSweep() {
@@ -239,9 +249,10 @@
         const answer = await window.LiveEngine.ask({model: "sentence", text, slot: "sweep", without: [[layer, head]]});
         if (mine !== sweeping) return;
         angles.push([degrees(window.LiveEngine.cosine(plain.vector, answer.vector)), layer, head]);
+        if (head < HEADS - 1) continue; // the board is drawn a layer at a time, so that the page keeps up
         const most = Math.max(...angles.map(([angle]) => angle), 1e-9);
         for (const [angle, l, h] of angles) shade(switches.at(l, h), l, h, angle / most, `alone turns the vector by ${inDegrees(angle)}`);
-        if (angles.length % HEADS === 0) swept.textContent = `${angles.length} of ${LAYERS * HEADS} heads measured.`;
+        swept.textContent = `${angles.length} of ${LAYERS * HEADS} heads measured.`;
       }
       const top = angles.sort((a, b) => b[0] - a[0]).slice(0, 3).map(([angle, l, h]) => `${headName(l, h).toLowerCase()} (${inDegrees(angle)})`);
       swept.textContent = `Switched off alone, these turn the vector most: ${top.join(", ")}. The darker a head, the more.`;

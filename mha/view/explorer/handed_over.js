@@ -7,9 +7,15 @@ root.readSentence = (name, kinds) => {
   data.names[reading] = name;
   readings[reading] = kinds.map(openKind);
   change({...(same ? {} : letting), reading, hide: state.hide && readings[reading][state.kind].hasSpecial});
+  linkIfKept();
+};
+// No link leads to what was typed: it is not here when the page is opened anew.
+const linkIfKept = () => {
+  link.hidden = state.reading > more.length;
 };
 // And it hears which sentence the reader chooses.
 controls.addEventListener("change", ({target}) => {
   if (target.getAttribute("aria-label") !== "Sentence") return;
+  linkIfKept();
   root.dispatchEvent(new CustomEvent("sentence", {detail: data.names[state.reading]}));
 });
