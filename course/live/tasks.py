@@ -21,11 +21,11 @@ ALIKE = 2.0  # degrees: turned by the same angle, as far as the page shows it
 
 @dataclass(frozen=True)
 class Choice:
-    """One answer: its words, whether it came out true, and what the page's controls are set to when it is tried."""
+    """One answer: its words, whether it came out true, and what a trial sets the page's controls to, if any."""
 
     text: str
     true: bool
-    setting: dict[str, Any]
+    setting: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -67,11 +67,11 @@ def _heads() -> Task:
         )
         for head, more in heads.items()
     )
-    said = ", ".join(f"{_name(head).lower()} by {degrees:.0f}°" for head, degrees in turned.items())
-    question = "Switch off one head. Which of these three turns the sentence’s vector most?"
-    measured = (
-        f"The vector turns with {said}. A map that catches the eye need not be the one that counts for the vector."
-    )
+    said = "; ".join(f"{_name(head).lower()}: {degrees:.0f}°" for head, degrees in turned.items())
+    question = f"Take “{BRIDGE}” and switch off one head. Which of these three turns the sentence’s vector most?"
+    measured = f"The vector turns by these angles: {said}."
+    if most != (3, 1):
+        measured += " A map that catches the eye need not be the one that counts for the vector."
     return Task("heads", "sentence", "turned", question, choices, measured)
 
 
@@ -84,7 +84,7 @@ def _uniform() -> Task:
     choices = (
         Choice("Uniform attention turns it more", blurred > silent + ALIKE, even),
         Choice("Switching the heads off turns it more", silent > blurred + ALIKE, off),
-        Choice(f"Both the same, within {ALIKE:.0f}°", abs(blurred - silent) <= ALIKE, {"text": DOG}),
+        Choice(f"Both the same, within {ALIKE:.0f}°", abs(blurred - silent) <= ALIKE),
     )
     question = (
         "In layer 0 of “The dog bit the man.”, either let every token attend to all tokens alike, or switch all twelve "
@@ -101,13 +101,12 @@ def _negation() -> Task:
     near = [cosine(sentence_vector(FILM), sentence_vector(other)) for other in others]
     choices = (
         *(Choice(f"“{o}”", n == max(near), {"text": FILM, "other": o}) for o, n in zip(others, near, strict=True)),
-        Choice("Neither: they differ by less than 0.05", abs(near[0] - near[1]) < 0.05, {"text": FILM, "other": FILM}),
+        Choice("Neither: they differ by less than 0.05", abs(near[0] - near[1]) < 0.05),
     )
     question = f"Which sentence has the vector closer to that of “{FILM}”?"
-    measured = (
-        f"The cosine is {near[0]:.2f} for “{others[0]}” and {near[1]:.2f} for “{others[1]}”. The vector says what a "
-        "sentence is about more than what it claims."
-    )
+    measured = f"The cosine is {near[0]:.2f} for “{others[0]}” and {near[1]:.2f} for “{others[1]}”."
+    if near[0] > near[1]:
+        measured += " The vector says what a sentence is about more than what it claims."
     return Task("negation", "sentence", "cosine", question, choices, measured)
 
 
@@ -143,9 +142,11 @@ def _swap() -> Task:
     layers = (0, 2, 5)
     most = max(layers, key=moved.__getitem__)
     choices = tuple(Choice(f"In layer {n}", n == most, {"text": DOG, "other": CAT}) for n in layers)
-    question = f"“man” becomes “cat”: “{DOG}”, “{CAT}”. In which layer do the heads’ outputs move most, on average?"
+    question = f"“man” becomes “cat”: “{DOG}”, “{CAT}”. In which of these three layers do the heads’ outputs move most, on average?"
     said = ", ".join(f"{moved[n]:.2f} in layer {n}" for n in layers)
-    measured = f"On average over its twelve heads an output moves by {said}. Layer 0 sees the new word first, not most."
+    measured = f"On average over its twelve heads an output moves by {said}."
+    if most != 0:
+        measured += " Layer 0 sees the new word first, not most."
     return Task("swap", "sentence", "averages", question, choices, measured)
 
 
@@ -179,7 +180,7 @@ def _map() -> Task:
     choices = tuple(Choice(text, low <= chance < high, setting) for text, low, high in bounds)
     question = "Now switch the mapping head off in all twelve layers. How likely is chlorine at the mask?"
     most = max(off, key=off.__getitem__)
-    left = _percent(chance) if "Cl" in off else f"less than {min(off.values()):.1%}, and {most} comes first"
+    left = _percent(chance) if "Cl" in off else f"less than {_percent(min(off.values()))}, and {most} comes first"
     measured = (
         f"With the head it is {_percent(kept)}, without it {left}. To silence a head everywhere also stops what else "
         "it does, so this alone does not prove that the map was what the model missed."
@@ -192,5 +193,5 @@ def _name(head: tuple[int, int]) -> str:
 
 
 def _percent(chance: float) -> str:
-    """99.8 % is no certainty."""
-    return "over 99 %" if chance > 0.995 else f"{100 * chance:.0f} %"
+    """99.8 % is no certainty, and a small chance has a digit more."""
+    return "over 99 %" if chance > 0.995 else f"{100 * chance:.{0 if chance > 0.0995 else 1}f} %"

@@ -79,11 +79,11 @@ def task_form(task: Task) -> str:
     """A task as a form whose answer is folded; the script compares, and shows what can be tried."""
     lettered = list(zip(LETTERS, task.choices, strict=False))
     answer = next(letter for letter, choice in lettered if choice.true)
-    settings = {json.dumps(choice.setting) for choice in task.choices}
+    settings = {json.dumps(choice.setting) for choice in task.choices if choice.setting}
     rows = "".join(
         f'<div class="live-choice"><label><input type="radio" name="choice" value="{letter}"> <b>{letter}</b> '
         f"<span>{escape(choice.text)}</span></label>"
-        f"{attempt(json.dumps(choice.setting), f'Try {letter}') if len(settings) > 1 else ''}</div>"
+        f"{attempt(json.dumps(choice.setting), f'Try {letter}') if choice.setting and len(settings) > 1 else ''}</div>"
         for letter, choice in lettered
     )
     shared = attempt(settings.pop(), "Try it") if len(settings) == 1 else ""
