@@ -14,6 +14,16 @@ PAGE = "book/live.html"
 WAIT_MS = 30_000  # others may compute too
 SENTENCE = "[data-live=type] [role=status]"
 REACTION = "[data-live=reaction] [role=status]"
+ODD_REACTIONS = {
+    "C1CC(C>>C1CC1": "ring 1 of the reactants is not closed; a bracket of the reactants is not closed.",
+    "CC>>C)C1": "ring 1 of the product is not closed; a bracket of the product was never opened.",
+    "CC >> CC": "a SMILES has no spaces.",
+    "CC>>CC>>C": "a reaction has one arrow, and here are 2.",
+    "CC>O>CC": "what is written on the arrow goes to the reactants",
+    "CO>>BrC": "Atom 1 of the product, Br, comes from nowhere: no reactant has an atom of its element.",
+    "C[Xx]>>C[Xx]": "C, atom 1 of reactant 1",
+    "CCC>>CCC[MASK]": "The model fills in the mask",
+}
 MASKED = "Oc1ccc(Cl)cc1.CCI>>CCOc1ccc([MASK])cc1"
 
 
@@ -112,6 +122,7 @@ def test_keys_are_enough_and_everything_is_told_in_words(live):
     live.focus("[data-live=load] button")
     live.keyboard.press("Enter")
     wait_for(live, SENTENCE, "computed in")
+    assert live.evaluate("document.activeElement.textContent").startswith("Loaded.")
     live.focus("#live-sentence")
     live.keyboard.press("ControlOrMeta+a")
     live.keyboard.type("The crane broke its wing.")
@@ -190,6 +201,13 @@ def test_what_failed_can_be_tried_again(live, served):
     assert [name for name in served.asked if name.startswith("sentence-")] == [
         name for name in served.asked if name.startswith("sentence-block-3")
     ]
+    served.failing.add("words-")
+    write(live, "Zygote xenon quartz.", "The maps below are still those of what was read before.")
+    served.failing.clear()
+    live.click("[data-live=type] >> text=Try again")
+    wait_for(live, SENTENCE, "computed in")
+    assert shown_tokens(live)[-2:] == [".", "[SEP]"]
+    assert live.locator("[data-live=type] button").is_hidden()
 
 
 def test_odd_input_gets_a_sentence(live):
@@ -200,12 +218,20 @@ def test_odd_input_gets_a_sentence(live):
     write(live, "😀 <img src=x onerror=alert(1)>", "1 token the model’s vocabulary does not have")
     assert "<" in shown_tokens(live)
     assert live.locator(".live-explorer img").count() == 0
-    write(live, "", "2 tokens")
+    write(live, "", "Nothing is typed")
+    assert live.locator(
+        ".live-explorer .mx-link"
+    ).is_hidden()  # what was typed is not there when the page is opened anew
+    live.select_option(".live-explorer select", label="The dog bit the man.")
+    assert live.locator(".live-explorer .mx-link").is_visible()
     load(live, "reaction")
     for text, said in (("C" * 200 + ">>C", "up to 126 are read"), ("CC(=O)O", "There is no atom of a product to map")):
         live.fill("#live-smiles", text)
         wait_for(live, "[data-live=reaction]", said)
     write(live, "CC[Xx]O>>CCO", "1 piece the model does not know", "#live-smiles", REACTION)
+    for text, said in ODD_REACTIONS.items():
+        live.fill("#live-smiles", text)
+        wait_for(live, "[data-live=reaction]", said)
 
 
 def test_each_head_is_measured_alone(live):
