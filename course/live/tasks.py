@@ -142,7 +142,10 @@ def _swap() -> Task:
     layers = (0, 2, 5)
     most = max(layers, key=moved.__getitem__)
     choices = tuple(Choice(f"In layer {n}", n == most, {"text": DOG, "other": CAT}) for n in layers)
-    question = f"“man” becomes “cat”: “{DOG}”, “{CAT}”. In which of these three layers do the heads’ outputs move most, on average?"
+    question = (
+        f"“man” becomes “cat”: “{DOG}”, “{CAT}”. In which of these three layers do the heads’ outputs move most, on "
+        "average?"
+    )
     said = ", ".join(f"{moved[n]:.2f} in layer {n}" for n in layers)
     measured = f"On average over its twelve heads an output moves by {said}."
     if most != 0:
