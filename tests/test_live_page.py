@@ -78,6 +78,8 @@ def test_it_is_whole_without_scripts(browser, built):
     assert page.locator(".live-reaction:visible svg").count() > 30
     assert page.locator("form.live-task details:visible").count() == page.locator("form.live-task").count() > 5
     assert page.locator("button.live-main:visible").count() == 0
+    for name in ("load", "load-reaction"):
+        assert "Typing needs scripts" in page.inner_text(f"[data-live={name}]")
     context.close()
 
 
@@ -192,11 +194,11 @@ def test_the_page_itself_finds_the_answer_of_each_task(live):
 def test_what_failed_can_be_tried_again(live, served):
     served.failing.add("sentence-block-3")
     live.click("[data-live=load] button")
-    live.click("text=Try again", trial=True)
+    live.click("[data-live=load] >> text=Try again", trial=True)
     assert "sentence-block-3" in live.inner_text("[data-live=load] [role=status]")
     served.failing.clear()
     served.asked.clear()
-    live.click("text=Try again")
+    live.click("[data-live=load] >> text=Try again")
     wait_for(live, SENTENCE, "computed in")
     assert [name for name in served.asked if name.startswith("sentence-")] == [
         name for name in served.asked if name.startswith("sentence-block-3")
