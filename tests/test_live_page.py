@@ -194,11 +194,11 @@ def test_the_page_itself_finds_the_answer_of_each_task(live):
 def test_what_failed_can_be_tried_again(live, served):
     served.failing.add("sentence-block-3")
     live.click("[data-live=load] button")
-    live.click("[data-live=load] >> text=Try again", trial=True)
+    live.click("[data-live=load] button:text-is('Try again')", trial=True)
     assert "sentence-block-3" in live.inner_text("[data-live=load] [role=status]")
     served.failing.clear()
     served.asked.clear()
-    live.click("[data-live=load] >> text=Try again")
+    live.click("[data-live=load] button:text-is('Try again')")
     wait_for(live, SENTENCE, "computed in")
     assert [name for name in served.asked if name.startswith("sentence-")] == [
         name for name in served.asked if name.startswith("sentence-block-3")
@@ -206,7 +206,7 @@ def test_what_failed_can_be_tried_again(live, served):
     served.failing.add("words-")
     write(live, "Zygote xenon quartz.", "The maps below are still those of what was read before.")
     served.failing.clear()
-    live.click("[data-live=type] >> text=Try again")
+    live.click("[data-live=type] button")
     wait_for(live, SENTENCE, "computed in")
     assert shown_tokens(live)[-2:] == [".", "[SEP]"]
     assert live.locator("[data-live=type] button").is_hidden()
