@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import cProfile
 import importlib
 import math
 import pkgutil
+import pstats
 import sys
-import time
 import warnings
 
 import numpy as np
@@ -36,6 +37,7 @@ RESERVED = {"correct", "unfinished", "not-a-function", "raises", "type", "count"
     "not-integers",
 }
 MOST_WORDS = 35
+MOST_CALLS = 4_500_000  # two seconds where 3.9 million took 1.7; seconds themselves differ by half between processors
 
 
 def double_(x):
@@ -181,7 +183,7 @@ def test_single_precision_is_right_and_half_is_not(exercise):
 
 
 @pytest.mark.parametrize("exercise", EXERCISES)
-def test_a_check_answers_within_two_seconds_even_when_nothing_fits(exercise):
+def test_a_check_does_two_seconds_of_work_at_most_even_when_nothing_fits(exercise):
     def off(*inputs):
         answer = exercise.right(*inputs)
         noise = [
@@ -189,14 +191,11 @@ def test_a_check_answers_within_two_seconds_even_when_nothing_fits(exercise):
         ]
         return tuple(noise) if isinstance(answer, tuple) else noise[0]
 
-    def first_time():
-        editing._compiled.cache_clear()
-        fresh = Exercise(exercise.right, exercise.signature, exercise.trials, exercise.mistakes, exercise.shared)
-        start = time.process_time()
-        assert not fresh(off).ok
-        return time.process_time() - start
-
-    assert any(first_time() < 2 for _ in range(3))  # other work on the machine can only add to it
+    editing._compiled.cache_clear()
+    fresh = Exercise(exercise.right, exercise.signature, exercise.trials, exercise.mistakes, exercise.shared)
+    profile = cProfile.Profile()
+    assert not profile.runcall(fresh, off).ok
+    assert pstats.Stats(profile).total_calls < MOST_CALLS
 
 
 # ---- edits

@@ -191,10 +191,10 @@ class Exercise:
                     )
 
     def _floats_besides(self, answers: list[Answer]) -> str:
-        """What to say of ids that came as floats, in an answer that is wrong otherwise."""
+        """What to say of ids that came as floats, in an answer that is wrong otherwise; broken numbers are no ids."""
         for answer, want in zip(answers, self.wanted, strict=True):
             for name, got, expected in zip(self._results, answer.arrays, want, strict=False):
-                if expected.dtype.kind in "iu" and got.dtype.kind == "f":
+                if expected.dtype.kind in "iu" and got.dtype.kind == "f" and np.array_equal(got, np.rint(got)):
                     return f" Besides, {name} holds ids, which must stay integers: give dtype=int."
         return ""
 
