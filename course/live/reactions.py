@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -14,7 +13,7 @@ import torch
 from rdkit import Chem
 from rdkit.Chem.Draw import rdMolDraw2D
 
-from mha.interpret.patching import attention_layers, patch_heads
+from mha.interpret.gating import gate_heads
 from mha.models.pretrained_reactions import load_rxnmapper
 from mha.models.smiles import is_atom, sides
 from mha.recording import record_attention
@@ -71,9 +70,8 @@ def filled(text: str, *, without_map: bool = False) -> dict[str, float]:
     """
     model, tokenizer = load()
     encoding = tokenizer.encode(text)
-    layer = attention_layers(model)[0]
-    nothing = {0: torch.zeros(1, layer.n_heads, len(encoding.ids), layer.head_dim)}
-    with torch.no_grad(), patch_heads(model, nothing, [(0, HEAD[1])]) if without_map else nullcontext():
+    silent = {(attention, HEAD[1]): 0.0 for attention in range(model.encoder.config.n_layers)}
+    with torch.no_grad(), gate_heads(model, silent if without_map else {}):
         logits = model(torch.tensor([encoding.ids]))[0, encoding.tokens.index("[MASK]")]
     chances, ids = logits.softmax(dim=-1).topk(5)
     return {str(tokenizer.id_to_token(int(token))): float(chance) for token, chance in zip(ids, chances, strict=True)}
