@@ -1,11 +1,12 @@
 """Which method finds the letter that a small model names? Twenty models, and the right answer is known.
 
-A text is the asking token and eleven letters of eight kinds, one of them behind a marker: that letter is to be named at
+A text is the asking token, ten letters of eight kinds, and a marker before one of them: that letter is to be named at
 the asking token. So the output depends on two places, the marker and the letter behind it, and on no other.
 
 Each method ranks the places behind the first. It *finds the letter* if that comes first, and *the pair* if the letter
-and the marker are its first two. Attention is taken from the asking token: of one layer, of all, rolled out. A layer
-before the last can have moved the letter to where the marker stands, and then the last layer's weights point there.
+and the marker are its first two. Attention of one layer, with norms, and rolled out is
+taken from the asking token; of all layers it is the mean over all queries, and with gradients the sum. A layer before
+the last can have moved the letter to where the marker stands, and then the last layer's weights point there.
 
 Patching: texts in pairs that differ in the letter alone. Heads give what they gave in the other text; what they carry
 is the share of the change of the logits that follows. Each head is asked by itself, and then sets that grow by one
