@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile
+from xdist.scheduler import LoadFileScheduling
 
 from tools.comparison import output_differences
 from tools.notebooks import read
@@ -64,3 +65,14 @@ class StoredNotebook(IPyNbFile):
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> StoredNotebook | None:
     return StoredNotebook.from_parent(parent, path=file_path) if file_path.suffix == ".ipynb" else None
+
+
+class FilesAndPages(LoadFileScheduling):
+    """A file is one process's work, for its tests share a kernel or a browser; a page of the book is work by itself."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid if "page=" in nodeid else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    return FilesAndPages(config, log) if config.getoption("dist") == "loadfile" else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,6 +15,8 @@ from urllib.parse import unquote, urljoin, urlsplit
 from axe_playwright_python.sync_playwright import Axe
 from filelock import FileLock
 from playwright.sync_api import Browser, Page
+
+from tools.pdf import read_contents
 
 ROOT = Path(__file__).resolve().parent.parent
 HTML = ROOT / "_build" / "html"
@@ -65,6 +68,12 @@ FACTS = """async () => {
   beyond: document.documentElement.scrollWidth - window.innerWidth,
 };
 }"""
+# Boxes of the cells that decide: what a letter means, and the main column of what was measured.
+DECIDING = """() => {
+  document.querySelectorAll("details").forEach(fold => { fold.open = true; });
+  return [...document.querySelectorAll("table.notation td:nth-child(2), table.measured td.main")]
+    .map(cell => cell.getBoundingClientRect()).map(box => [box.left, box.right]);
+}"""
 
 
 def sources() -> list[Path]:
@@ -114,26 +123,34 @@ def watch(page: Page, visit: Visit) -> None:
 
 
 def visit_page(
-    browser: Browser, folder: Path, name: str, width: int, stored: dict[str, str] | None = None
+    browser: Browser,
+    folder: Path,
+    name: str,
+    width: int,
+    themes: Sequence[str] = ("light", "dark"),
+    stored: dict[str, str] | None = None,
 ) -> list[Visit]:
-    """Open a page from the disk, wait until its mathematics stands, and look at it in the light and the dark theme.
+    """Open a page from the disk, wait until its mathematics stands, and look at it in each theme.
 
     The browser's storage holds `stored` beforehand.
     """
     context = browser.new_context(viewport={"width": width, "height": 900}, reduced_motion="reduce")
-    kept = {"mode": "light", "theme": "light"} | (stored or {})
+    kept = {"mode": themes[0], "theme": themes[0]} | (stored or {})
     context.add_init_script(f"for (const entry of Object.entries({json.dumps(kept)})) localStorage.setItem(...entry)")
     page = context.new_page()
-    light, dark = Visit(name, width, "light"), Visit(name, width, "dark")
-    watch(page, light)
+    visits = [Visit(name, width, theme) for theme in themes]
+    watch(page, visits[0])
     page.goto((folder / name).as_uri())
-    for visit in (light, dark):
+    for visit in visits:
         page.evaluate(SETTLED, visit.theme)
         visit.facts = page.evaluate(FACTS)
         page.evaluate(ONE_OF_EACH_LOOK)
-        visit.axe = grave_findings(page, {} if visit is light else COLOUR_RULES)
+        visit.axe = grave_findings(page, {} if visit is visits[0] else COLOUR_RULES)
+    deciding = page.evaluate(DECIDING)  # last, since it opens what is folded
+    for visit in visits:
+        visit.facts["deciding"] = deciding
     context.close()
-    return [light, dark]
+    return visits
 
 
 def grave_findings(page: Page, rules: dict[str, Any]) -> list[str]:
@@ -164,6 +181,12 @@ class Anchors(HTMLParser):
 def page_names(folder: Path) -> list[str]:
     """Every page of a built book, by its path inside."""
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.html") if "_static" not in path.parts)
+
+
+def page_names_to_be() -> list[str]:
+    """Every page that a build will write: those of _toc.yml, and those that Sphinx and the extension add."""
+    listed = [name.removesuffix(".ipynb") for part in read_contents(ROOT / "_toc.yml") for name in part.pages]
+    return [f"{name}.html" for name in [*listed, "404", "search"]]
 
 
 def broken_links(folder: Path) -> list[str]:

@@ -1,7 +1,8 @@
 """The built book in a real browser: nothing fetched, nothing broken, readable by everyone.
 
-Every page is opened from the disk at two widths in both themes. The pages are those of `_build/html`, built anew if
-something they are made of has changed.
+Every page is opened from the disk on a wide window in the light theme and on a phone in the dark one, the front page in
+both on each: axe takes seconds a look. Each page is a test of its own, so that several processes share them
+(conftest.py). The pages are those of `_build/html`, built anew if something they are made of has changed.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ from urllib.parse import quote
 import pytest
 
 from book.ext.measured_book.icons import names_in
-from tests.built_book import Anchors, broken_links, page_names, visit_page
+from tests.built_book import Anchors, broken_links, page_names, page_names_to_be, visit_page
 
-WIDTHS = (1300, 390)
+VIEWS = [(1300, ["light"]), (390, ["dark"])]
+FRONT = "index.html"  # here each theme follows the other, at both widths
+PLACES = [(FRONT, width, ["light", "dark"]) for width, _ in VIEWS]
+PLACES += [(name, *view) for name in page_names_to_be() if name != FRONT for view in VIEWS]
 
 BAD_PAGE = """<!doctype html><html lang="en"><head><title>Bad</title></head><body><main>
 <h1>Everything that must be noticed</h1>
@@ -27,13 +31,8 @@ BAD_PAGE = """<!doctype html><html lang="en"><head><title>Bad</title></head><bod
 <div class="highlight"><pre><span class="k">for</span> <span class="k">in</span>
 <span class="k" style="color:#bbb">pale</span></pre></div>
 <button aria-label="Find">Search</button>
-<div style="width:3000px">too wide</div></main></body></html>"""
-
-
-@pytest.fixture(scope="module")
-def visits(browser, built):
-    opened = [visit_page(browser, built, name, width) for name in page_names(built) for width in WIDTHS]
-    return [visit for both in opened for visit in both]
+<table class="measured"><tr><td><div style="width:3000px">too wide</div></td>
+<td class="main">1.5</td></tr></table></main></body></html>"""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +41,7 @@ def bad(browser, tmp_path_factory):
     (folder / "index.html").write_text(BAD_PAGE)
     (folder / "good.html").write_text("<p id='here'>")
     (folder / "there.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'/>")
-    return folder, visit_page(browser, folder, "index.html", 390)[0]
+    return folder, visit_page(browser, folder, "index.html", 390, ["light"])[0]
 
 
 def bad_pictures(visit):
@@ -57,38 +56,39 @@ def unrendered(visit):
     return [f"{missing} of {facts['formulas']}"] * (missing > 0) + facts["errors"] + facts["fonts"]
 
 
-def found(visits, look):
-    return [f"{visit}: {thing}" for visit in visits for thing in look(visit)]
+LOOKS = {
+    "it asks another host": lambda visit: visit.requests,
+    "a file it asks for is missing": lambda visit: visit.failed,
+    "a script complains": lambda visit: visit.console,
+    "mathematics is not rendered": unrendered,
+    "axe finds something serious": lambda visit: visit.axe,
+    "a picture has no description": bad_pictures,
+    "a picture is not there": lambda visit: [p["source"] for p in visit.facts["pictures"] if not p["width"]],
+    "a column that decides is out of sight": lambda visit: [
+        box for box in visit.facts["deciding"] if not 0 <= box[0] < box[1] <= visit.width
+    ],
+    "it is wider than its window": lambda visit: [visit.facts["beyond"]] * (visit.facts["beyond"] > 0),
+}
 
 
-def test_no_page_asks_another_host(visits):
-    assert found(visits, lambda visit: visit.requests) == []
+def faults(visits):
+    """`page (width, theme): what is wrong` with what shows it, for everything that is wrong."""
+    return {f"{visit}: {wrong}": look(visit) for visit in visits for wrong, look in LOOKS.items() if look(visit)}
 
 
-def test_every_file_a_page_asks_for_is_there(visits):
-    assert found(visits, lambda visit: visit.failed) == []
+@pytest.mark.parametrize(("name", "width", "themes"), PLACES, ids=[f"page={name}-{width}" for name, width, _ in PLACES])
+def test_a_page_is_whole(browser, built, name, width, themes):
+    visits = visit_page(browser, built, name, width, themes)
+    assert faults(visits) == {}
+    text = (built / name).read_text(encoding="utf-8")
+    assert (visits[0].facts["formulas"] > 0) == ('class="math ' in text)
+    assert (visits[0].facts["deciding"] != []) == bool(
+        re.search(r'<td class="[^"]*\bmain\b|<table class="notation', text)
+    )
 
 
-def test_no_script_complains(visits):
-    assert found(visits, lambda visit: visit.console) == []
-
-
-def test_mathematics_is_rendered(visits):
-    assert sum(visit.facts["formulas"] for visit in visits) > 0
-    assert found(visits, unrendered) == []
-
-
-def test_axe_finds_nothing_serious(visits):
-    assert found(visits, lambda visit: visit.axe) == []
-
-
-def test_every_picture_is_described_and_there(visits):
-    assert found(visits, bad_pictures) == []
-    assert found(visits, lambda visit: [p["source"] for p in visit.facts["pictures"] if not p["width"]]) == []
-
-
-def test_no_page_is_wider_than_its_window(visits):
-    assert found(visits, lambda visit: [visit.facts["beyond"]] * (visit.facts["beyond"] > 0)) == []
+def test_every_page_is_visited(built):
+    assert page_names(built) == sorted(page_names_to_be())
 
 
 def test_no_link_leads_nowhere(built):
@@ -175,6 +175,7 @@ def test_a_bad_page_is_noticed(bad):
     assert visit.requests == ["https://example.invalid/script.js"]
     assert any("missing.png" in url for url in visit.failed)
     assert any("undefined_name" in line for line in visit.console)
+    assert {key.removeprefix(f"{visit}: ") for key in faults([visit])} == set(LOOKS)
     assert unrendered(visit) == ["1 of 1"]
     assert len(bad_pictures(visit)) == 2
     assert visit.facts["beyond"] > 0
@@ -182,24 +183,3 @@ def test_a_bad_page_is_noticed(bad):
     assert {"color-contrast", "image-alt", "label-content-name-mismatch"} <= rules
     assert any("pale" in line for line in visit.axe)  # the one piece of code that looks unlike the others
     assert broken_links(folder) == [f"index.html -> {t}" for t in ("missing.png", "nowhere.html", "good.html#nowhere")]
-
-
-# Boxes of the cells that decide: what a letter means, and the main column of what was measured.
-DECIDING = """() => {
-  document.querySelectorAll("details").forEach(fold => { fold.open = true; });
-  return [...document.querySelectorAll("table.notation td:nth-child(2), table.measured td.main")]
-    .map(cell => cell.getBoundingClientRect()).map(box => [box.left, box.right]);
-}"""
-
-
-def test_on_a_phone_the_column_that_decides_is_in_sight(browser, built):
-    context = browser.new_context(viewport={"width": 390, "height": 900})
-    page, seen = context.new_page(), 0
-    for name in page_names(built):
-        if re.search(r'class="[^"]*\b(measured|notation)\b', (built / name).read_text(encoding="utf-8")):
-            page.goto((built / name).as_uri())
-            edges = page.evaluate(DECIDING)
-            assert all(0 <= left < right <= 390 for left, right in edges), name
-            seen += bool(edges)
-    context.close()
-    assert seen >= 3
