@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import math
 import pkgutil
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -36,7 +38,10 @@ def test_the_right_numbers_are_right():
     assert ONE(2e6).message == "bytes = 2,000,000."
 
 
-@pytest.mark.parametrize("share", [1 / 3, np.float32(1 / 3), np.array([1 / 3]), torch.tensor(1 / 3)])
+@pytest.mark.parametrize(
+    "share",
+    [1 / 3, np.float32(1 / 3), np.array([1 / 3]), torch.tensor(1 / 3), Fraction(1, 3), Decimal("0.3333")],
+)
 def test_a_number_may_come_in_whatever_holds_one(share):
     assert SIZES(np.int64(49), share).ok
 

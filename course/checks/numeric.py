@@ -23,6 +23,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -142,8 +144,9 @@ def _described(x: float, right: float) -> tuple[str, str]:
 
 
 def _number(given: Any) -> float | None:
-    """One real number, from whatever holds it (an array of one, a tensor), or None."""
+    """One real number, from whatever holds it (an array of one, a tensor, a fraction), or None."""
     try:
+        given = float(given) if isinstance(given, (Fraction, Decimal)) else given
         array = np.asarray(given.detach().cpu() if hasattr(given, "detach") else given)
         return float(array.item()) if array.size == 1 and array.dtype.kind in "fiu" else None
     except (TypeError, ValueError, RuntimeError):
