@@ -62,6 +62,7 @@ WRONG = [
     (check.received, lambda w, m: w.sum(1) / m.sum(), "all-pairs", "axis 0 of may_see"),
     (check.received, lambda w, m: np.array(received_loops(w, m)).mean(0), "over-heads", "one row for each head"),
     (check.received, lambda w, m: w.max(1), "largest", "take the mean"),
+    (check.received, lambda w, m: np.nanmedian(np.where(m, w, np.nan), axis=1), "median", "take the mean"),
     (
         check.received,
         lambda w, m: w.sum(1) / np.maximum((w > 0).sum(1), 1),
@@ -121,6 +122,7 @@ def test_shares_of_two_digits_are_right(answer):
         (np.array([0.0, 0.8, 0.3]) / 1.1, "left out"),
         (WEIGHTS * LENGTHS / 0.8, "largest product"),
         (shares(np.exp(WEIGHTS * LENGTHS)), "softmax"),
+        (WEIGHTS * LENGTHS / LENGTHS.sum(), "over the sum of the lengths"),
     ],
 )
 def test_each_wrong_share_is_told_what_it_is(answer, phrase):

@@ -98,6 +98,11 @@ received = Exercise(
             "these are shares that sum to 1: return the means as they are.",
         ),
         Mistake(
+            "median",
+            f"{_RETURN} -> return np.nanmedian(np.where(may_see, weights, np.nan), axis=-2)",
+            "this is the median over the queries that may see the key: take the mean.",
+        ),
+        Mistake(
             "largest",
             f"{_RETURN} -> return weights.max(axis=-2)",
             "this is the largest weight of each column: take the mean over the queries that may see the key.",
@@ -199,6 +204,7 @@ _WITHOUT = "[CLS] is left out of the sum: it hands on little, but it counts."
 _LARGEST = "that is the product over the largest product: divide by the sum of the three, 1.17."
 _SQUARED = "the lengths are squared: take them as they are."
 _OVER = "the weights are divided by the lengths: multiply them."
+_BY_LENGTHS = "that is the product over the sum of the lengths: divide by the sum of the three products, 1.17."
 _SOFTMAX = "that is a softmax of the products: divide each product by their sum, 1.17."
 three_tokens = Numbers(
     "three_tokens",
@@ -213,6 +219,7 @@ three_tokens = Numbers(
             0.07 / 0.8: _LARGEST,
             0.007 / 4.107: _SQUARED,
             0.9882: _OVER,
+            0.07 / 7.1: _BY_LENGTHS,
             0.2307: _SOFTMAX,
         },
         "bank": {
@@ -224,6 +231,7 @@ three_tokens = Numbers(
             1.0: _LARGEST,
             3.2 / 4.107: _SQUARED,
             0.007059: _OVER,
+            0.8 / 7.1: _BY_LENGTHS,
             0.4788: _SOFTMAX,
         },
         "river": {
@@ -235,6 +243,7 @@ three_tokens = Numbers(
             0.375: _LARGEST,
             0.9 / 4.107: _SQUARED,
             0.004706: _OVER,
+            0.3 / 7.1: _BY_LENGTHS,
             0.2904: _SOFTMAX,
         },
     },
