@@ -595,9 +595,11 @@ SHARES = Exercise(
 )
 
 
-def spread_of(x, sums=lambda x: x.sum(1)[:, None], means=lambda y: y.mean(1)[:, None], rows=slice(1, None), n=-1):
-    shares = x / sums(x)
-    return (shares - means(shares))[rows] * (len(x) + n) ** 0.5
+def spread_of(
+    x, sums=lambda x: x.sum(1)[:, None], means=lambda y: y.mean(1)[:, None], rows=slice(1, None), n=-1, shares=np.array
+):
+    given = shares(x / sums(x))
+    return (given - means(given))[rows] * (len(x) + n) ** 0.5
 
 
 @pytest.mark.parametrize(
@@ -609,6 +611,7 @@ def spread_of(x, sums=lambda x: x.sum(1)[:, None], means=lambda y: y.mean(1)[:, 
         (lambda x: spread_of(x, rows=slice(0, -1)), "slice", "`spread[:-1]"),
         (lambda x: spread_of(x, n=0), "left-out", "np.sqrt(len(x))` where `spread[1:] * np.sqrt(len(x) - 1)`"),
         (lambda x: spread_of(np.abs(x) ** 2), "detour", "`x` squared before it is used"),
+        (lambda x: spread_of(x, shares=np.exp), "detour", "(`np.exp(shares)`)"),
         (lambda x: spread_of(x, sums=lambda x: np.cumsum(x, 1)), "function", "`np.cumsum(x, axis=1)` where"),
         (lambda x: spread_of(x) + (x / x.sum(1)[:, None])[1:] * (len(x) - 1) ** 0.5, "added", "added"),
         (lambda x: spread_of(x[::-1]), "detour", "`x` reversed along i before it is used"),

@@ -46,6 +46,7 @@ LEADS = {  # the likeliest first: of two that give the same it is told
     "order-f": 'the order "F" of a reshape',
 }
 LONGEST_SHOWN, LONGEST_INLINED = 44, 26
+BRACKETED = re.compile(r"(?<!\w)\((?P<name>[A-Za-z_][\w.]*)\)")  # brackets around a name, not those of a call
 MOST_WORDS = 30  # five more come before them
 
 
@@ -205,9 +206,9 @@ class Mutants:
                 )
 
     def _detour(self, name: str, said: str, code: str, when: str) -> Mistake:
-        text = code.format("y") if "z :=" in code or len(name) > 12 else code.format(name)
+        shown = "y" if "z :=" in code or len(name) > 12 else name
+        text = BRACKETED.sub(r"\g<name>", code.format(shown))
         text = f" (`{text}`)" if len(text) <= LONGEST_SHOWN and "0 *" not in text else ""
-        text = text.replace("(y)", "y").replace(f"({name})", name)
         kind = ADDED if said.startswith("with ") else DETOUR
         return Mistake(kind, "", f"`{name}` {said} {when}{text}: leave that out.")
 
