@@ -186,6 +186,11 @@ rank_correlation = Exercise(
             "this is the correlation of the values: put ranks in their place first.",
         ),
         Mistake(
+            "sizes-ranked",
+            (f"{_X} -> abs(x).argsort().argsort()", f"{_Y} -> abs(y).argsort().argsort()"),
+            "this ranks the sizes, |x| and |y|: rank the values as they are, with their signs.",
+        ),
+        Mistake(
             "one-ranked",
             f"{_X} -> 1.0 * x",
             "one of the two lists is left as it is: both become ranks.",
@@ -221,6 +226,16 @@ rank_correlation = Exercise(
             "short-form-cubed",
             lambda x, y: _short_form(x, y, len(x) ** 3),
             "in the short form, 1 - 6 Σ d² / (n (n² - 1)), what stands below the line is n³ - n, not n³.",
+        ),
+        Mistake(
+            "short-form-without-one",
+            lambda x, y: 1 - _short_form(x, y, len(x) * (len(x) ** 2 - 1)),
+            "in the short form, 1 - 6 Σ d² / (n (n² - 1)), the difference from 1 is missing.",
+        ),
+        Mistake(
+            "short-form-without-six",
+            lambda x, y: (5 + _short_form(x, y, len(x) * (len(x) ** 2 - 1))) / 6,
+            "in the short form, 1 - 6 Σ d² / (n (n² - 1)), the factor 6 is missing.",
         ),
         Mistake(
             "kendall",
