@@ -1,0 +1,40 @@
+"""The mean of what was measured with its 95 % interval, as a table shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from course.columns import Interval
+from mha.statistics.bootstrap import percentile_interval
+from mha.statistics.crossed import crossed_weights
+from mha.statistics.intervals import student_interval
+
+__all__ = ["grouped_mean", "mean"]
+
+
+def mean(values: ArrayLike) -> Interval:
+    """Of independent values (n,), with Student's interval.
+
+    Raises:
+        ValueError: fewer than two values, or one that is not finite.
+    """
+    return Interval(float(np.mean(values)), *student_interval(values))
+
+
+def grouped_mean(values: ArrayLike, *groups: Sequence[Hashable], seed: int = 0, n_samples: int = 4000) -> Interval:
+    """Of values (n,) that come in groups, with the interval over groups that are drawn anew (Owen 2007).
+
+    Args:
+        groups: one or more kinds of group, of each one label a value: modules, say, or classes and blocks.
+    Raises:
+        ValueError: no kind of group, or one whose labels are not as many as the values.
+    """
+    drawn = crossed_weights(groups, rng=np.random.default_rng(seed), n_samples=n_samples)
+    given = np.asarray(values, dtype=float)
+    if given.shape != drawn.shape[1:]:
+        raise ValueError(f"values must be one for each of {drawn.shape[1]} labels, got shape {given.shape}")
+    ends = percentile_interval(drawn @ given / drawn.sum(1))
+    return Interval(float(given.mean()), *map(float, ends))
