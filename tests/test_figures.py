@@ -158,10 +158,6 @@ DRAWN: dict[str, tuple[Any, ...]] = {
         "texts in which the letter comes first (%)",
     ),
     "explanation.rows_of_layers": (explanation.rows_of_layers, RNG.random((3, 11)), ["ask", "#", *"abcdefghi"]),
-    "explanation.growing_sets": (
-        explanation.growing_sets,
-        {"by what they carry": RNG.random((11, 6)), "by weight": RNG.random((11, 6))},
-    ),
     "explanation.heads_and_shares": (
         explanation.heads_and_shares,
         RNG.random(72) / 5,

@@ -14,7 +14,7 @@ from course.columns import Interval
 from course.figures import WIDTH
 from mha.view import plots
 
-__all__ = ["agreement_by_way", "found_by_method", "growing_sets", "heads_and_shares", "in_short", "rows_of_layers"]
+__all__ = ["agreement_by_way", "found_by_method", "heads_and_shares", "in_short", "rows_of_layers"]
 
 Array = NDArray[Any]
 WAYS = {"hide": ("#2166AC", "o"), "delete": ("#D55E00", "s"), "mask": ("#222222", "D")}  # colour and marker of each
@@ -71,23 +71,6 @@ def rows_of_layers(weights: Array, tokens: Sequence[str]) -> None:
     ax.set(xlabel="key", ylabel="layer")
     ax.grid(False)
     figure.colorbar(image, ax=ax, label="weight")
-    plt.show()
-
-
-def growing_sets(carried: Mapping[str, Array]) -> None:
-    """What sets of heads carry together, as they grow by one head.
-
-    Args:
-        carried: order of the heads -> (model, size), 1 = the whole change.
-    """
-    figure, ax = plt.subplots(figsize=(WIDTH, 3.6))
-    for (order, values), (colour, marker) in zip(carried.items(), WAYS.values(), strict=False):
-        sizes = np.arange(1, values.shape[1] + 1)
-        ax.plot(sizes, 100 * values.T, color=colour, alpha=0.18, linewidth=1)
-        ax.plot(sizes, 100 * np.median(values, axis=0), color=colour, marker=marker, label=order)
-    ax.set(xlabel="heads that are patched together", ylabel="change carried (%)", ylim=(0, 105))
-    ax.set_xticks(sizes)
-    figure.legend(loc="outside upper left", ncols=2)
     plt.show()
 
 
