@@ -161,6 +161,12 @@ def predict_in_the_open(number: int) -> Edit:
     return edit
 
 
+def drawn_in_the_open(notebook: NotebookNode) -> None:
+    """The cell right behind the one that answers draws the answer."""
+    predict()(notebook)
+    del notebook.cells[notebook.cells.index(code(notebook, 3)) - 1]
+
+
 ERROR = new_output("error", ename="KeyError", evalue="'x'", traceback=["KeyError: 'x'"])
 BROKEN = {
     "never run": (lambda n: code(n, 2).update(execution_count=None), "execution counts"),
@@ -221,6 +227,7 @@ BROKEN = {
     "two questions for a cell": (predict(question=f"{QUESTION}\n\n{QUESTION}"), "cell 2 follows a Predict with the"),
     "an answer in the open": (predict_in_the_open(2), "cell 2 answers a Predict in the open"),
     "an answer in the next cell's output": (predict_in_the_open(3), "cell 3 answers a Predict in the open"),
+    "an answer drawn behind it": (drawn_in_the_open, "cell 3 answers a Predict in the open"),
     "open drawing": (set_source(3, "plt.plot([x])\n" * 6 + "plt.show()"), "cell 3 shows 7 lines that draw"),
     "no Colab cell": (lambda n: n.cells.pop(1), "first code cell is not the Colab cell"),
     "Colab cell edited": (lambda n: code(n, 1).update(source="import sys"), "first code cell is not the Colab cell"),

@@ -53,6 +53,10 @@ def chapter():
             settled(2, a=False, b=True, c=False),
             **HIDDEN,
         ),
+        code("import colours", None),
+        code("print('drawn')", 3, stream("the answer, drawn\n")),
+        new_markdown_cell("Seen."),
+        code("print('after')", 3, stream("for everyone\n")),
         new_markdown_cell("> **Predict.** How long will it take?"),
         code("print(3)", 3, stream("3 ms\n"), source_hidden=True, **HIDDEN),
         new_markdown_cell("> **Predict.** Is it?\n>\n> - **a**: yes\n> - **b**: no\n\nThink, then run."),
@@ -86,10 +90,13 @@ def test_commit_unfolds_the_output_and_says_who_was_right(page, built):
     assert page.is_visible("text=print('open')")
     assert page.is_visible("text=settle(a=False, b=True, c=False)")  # the code stays open
     assert not page.is_visible("text=brick leads")
+    assert not page.is_visible("text=the answer, drawn")  # by a cell of its own, before the next word
+    assert page.is_visible("text=for everyone")
     page.click("#predict-1 >> text=sand")
     page.click("#predict-1 >> text=Commit")
     assert page.inner_text("#predict-1 [role=status]").startswith("Not this time: the answer is b.")
     assert page.is_visible("text=brick leads")
+    assert page.is_visible("text=the answer, drawn")
     assert [is_open(page, n) for n in (2, 3)] == [False] * 2
     page.click("#predict-3 >> text=yes")
     page.click("#predict-3 >> text=Commit")
@@ -201,7 +208,7 @@ def answers(built):
 def test_an_output_is_folded_once_and_drawing_code_by_itself(built):
     page = (built / f"{PAGE}.html").read_text(encoding="utf-8")
     assert re.findall(r'<details class="(?!sd-)([\w -]+)"', page) == [
-        "predict-result", "admonition hide above-input", "predict-result", "predict-result",
+        "predict-result", "predict-result", "admonition hide above-input", "predict-result", "predict-result",
     ]  # fmt: skip
 
 

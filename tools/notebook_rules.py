@@ -285,12 +285,18 @@ def predictions_are_settled(notebook: NotebookNode) -> Problems:
 
 
 def answers_are_folded(notebook: NotebookNode) -> Problems:
-    waiting = False
-    for place, cell, asked in predictions(notebook):
-        waiting = waiting or bool(asked)
-        if waiting and cell.outputs and not cell.metadata.get("jupyter", {}).get("outputs_hidden"):
-            yield f"{place} answers a Predict in the open: its metadata need jupyter.outputs_hidden"
-        waiting = waiting and not cell.outputs
+    """Outputs behind a Predict, up to the first word after its answer: a cell that draws that answer tells it too."""
+    waiting = answered = False
+    places = numbered(notebook)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            waiting = bool(questions(cell.source)) or (waiting and not answered)
+            answered = False
+        elif cell.cell_type == "code":
+            place, _ = next(places)
+            if waiting and cell.outputs and not cell.metadata.get("jupyter", {}).get("outputs_hidden"):
+                yield f"{place} answers a Predict in the open: its metadata need jupyter.outputs_hidden"
+            answered = answered or bool(cell.outputs)
 
 
 RULES: tuple[Callable[[NotebookNode], Problems], ...] = (

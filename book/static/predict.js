@@ -71,7 +71,7 @@
     said.setAttribute("role", "status");
     const again = button("Answer again", () => change(undefined));
     const form = make("form", "", choices, commit, said, again);
-    const output = document.getElementById(result);
+    const outputs = document.querySelectorAll(`[id^="${result}"]`); // of its cell, and of those that draw the answer
 
     function show(chosen) {
       const settled = chosen !== undefined;
@@ -93,7 +93,7 @@
         link.href = `#${result}`;
         said.append(make("strong", "", verdict), " ", link);
       }
-      if (output) output.open = settled;
+      for (const output of outputs) output.open = settled;
     }
 
     function change(chosen) {

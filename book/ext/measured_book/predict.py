@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,12 @@ def is_question(node: Element) -> bool:
     return first is not None and first.astext() == LABEL and node.astext().startswith(LABEL)
 
 
+def is_cell(node: Element) -> bool:
+    return isinstance(node, nodes.container) and node.get("nb_element") == "cell_code"
+
+
 def has_outputs(node: Element) -> bool:
-    made = node.children[-1:] if isinstance(node, nodes.container) and node.get("nb_element") == "cell_code" else []
+    made = node.children[-1:] if is_cell(node) else []
     return bool(made) and made[0].get("nb_element") == "cell_code_output"
 
 
@@ -79,7 +84,14 @@ def make_boxes(app: Any, doctree: Element) -> None:
         box = make_box(block, number, one)
         block.replace_self(box)
         if following and not isinstance(following[0], nodes.block_quote):
-            fold(following[0], box["result"])
+            for place, cell in enumerate(run_of_cells(following[0])):
+                fold(cell, box["result"] + f"-{place}" * (place > 0))
+
+
+def run_of_cells(cell: Element) -> list[Element]:
+    """A cell with outputs, and those that follow before the next word: what draws the answer must not give it away."""
+    siblings = cell.parent.children[cell.parent.index(cell) + 1 :]
+    return [cell, *filter(has_outputs, takewhile(is_cell, siblings))]
 
 
 def make_box(block: Element, number: int, one: Asked) -> PredictBox:
