@@ -54,7 +54,7 @@ WRONG = [
     (check.previous_score, lambda w: diagonal(w, 0).mean(-1), "itself", "own token"),
     (check.previous_score, lambda w: diagonal(w, 2).mean(-1), "two-before", "query r + 1 already"),
     (check.previous_score, lambda w: diagonal(w, 1).sum(-1), "sum", "take their mean"),
-    (check.previous_score, lambda w: diagonal(w, 1).sum(-1) / w.shape[2], "one-too-many", "one query less"),
+    (check.previous_score, lambda w: diagonal(w, 1).sum(-1) / w.shape[2], "divided-by-keys", "fewer queries"),
     (check.previous_score, lambda w: diagonal(w, 1).mean(0), "over-heads", "one number a head"),
     (check.previous_score, lambda w: diagonal(w, 1), "each-query", "average them"),
     (check.previous_score, lambda w: diagonal(w, 1).mean(), "one-number", "axis=-1"),
@@ -98,6 +98,19 @@ WRONG = [
         lambda o, n: ((n.max(1)[:, None] < o).sum(0) + 1) / (len(n) + 1),
         "turned-round",
         "count those that reach",
+    ),
+    (check.corrected_p, lambda o, n: (1 + (n.max(1) >= o.max()).sum()) / (len(n) + 1), "largest-observed", "its own"),
+    (
+        check.corrected_p,
+        lambda o, n: (reached(abs(o), abs(n).max(1)) + 1) / (len(n) + 1),
+        "signs-lost",
+        "as they are",
+    ),
+    (
+        check.corrected_p,
+        lambda o, n: (reached(o, n.max(1)) + 1) / (len(n) + 1) <= 0.05,
+        "decided",
+        "return p itself",
     ),
     (check.corrected_p, lambda o, n: (reached(o, n.min(1)) + 1) / (len(n) + 1), "smallest", "take the largest"),
 ]

@@ -12,6 +12,7 @@ from course.checks.diagnosis import Exercise, Mistake, Trial, listed
 from course.checks.inputs import LARGE_RTOL, numbers
 from course.checks.losses import CROSS_ENTROPY
 from course.checks.numeric import Numbers
+from course.checks.picked_weights import PICKED, PICKED_WEIGHTS
 
 __all__ = ["EXERCISES", "bits_of_models", "induction_score", "next_token_loss"]
 
@@ -219,7 +220,6 @@ def _second_copy(label: str, seed: int, n_heads: int, n: int) -> Trial:
     return Trial(label, {"weights": weights})
 
 
-_PICKED, _SCORES = "weights[:, asked, found]", "scores = picked.mean(axis=-1)"
 induction_score = Exercise(
     _induction_score,
     "weights (h, n, j) -> scores (h)",
@@ -227,6 +227,7 @@ induction_score = Exercise(
         _second_copy("three heads on a block of five", 94, 3, 5),
         _second_copy("seven heads on a block of three", 95, 7, 3),
     ),
+    shared=PICKED_WEIGHTS,
     mistakes=(
         Mistake(
             "previous-occurrence",
@@ -257,56 +258,7 @@ induction_score = Exercise(
             "rows-of-both-copies",
             "found = asked + 1 -> found = asked + 1 - n",
             "n is taken off as if the first copy had rows here too: row r is place n + r already, so its key is r + 1.",
-            also=(f"{_PICKED} -> weights.diagonal(1 - n, axis1=-2, axis2=-1)",),
-        ),
-        Mistake(
-            "sum",
-            f"{_SCORES} -> scores = picked.sum(axis=-1)",
-            "this is the sum over the queries: take their mean.",
-            also=(f"{_SCORES} -> scores = picked.sum(axis=-1) / (2 * n)",),
-        ),
-        Mistake(
-            "largest",
-            f"{_SCORES} -> scores = picked.max(axis=-1)",
-            "this is the best query of each head: take the mean over the queries.",
-        ),
-        Mistake(
-            "over-heads",
-            f"{_SCORES} -> scores = picked.mean(axis=0)",
-            "this is averaged over the heads: average over the queries, one number a head.",
-        ),
-        Mistake(
-            "one-number",
-            f"{_SCORES} -> scores = picked.mean()",
-            "this is one number for all heads: average over the queries alone, axis=-1.",
-        ),
-        Mistake(
-            "each-query",
-            f"{_SCORES} -> scores = picked",
-            "these are the weights of each query: average them, one number a head.",
-        ),
-        Mistake(
-            "last-only",
-            f"{_SCORES} -> scores = picked[:, -1]",
-            "this is the last query alone: average over all of the second copy.",
-            also=(f"{_SCORES} -> scores = picked[:, 0]",),
-        ),
-        Mistake(
-            "one-left-out",
-            "asked = np.arange(n) -> asked = np.arange(n - 1)",
-            "a query is left out: each of the n rows counts, the first and the last too.",
-            also=("asked = np.arange(n) -> asked = np.arange(1, n)",),
-        ),
-        Mistake(
-            "every-pair",
-            (f"{_PICKED} -> weights[:, asked][:, :, found]", f"{_SCORES} -> scores = picked.mean(axis=(1, 2))"),
-            "each query is paired with each key: give both rows of places at once, weights[:, queries, keys].",
-            also=((f"{_PICKED} -> weights[:, asked][:, :, found]", f"{_SCORES} -> scores = picked.sum(axis=(1, 2))"),),
-        ),
-        Mistake(
-            "how-often",
-            f"{_SCORES} -> scores = (weights.argmax(axis=-1) == found).mean(axis=-1)",
-            "this is how often the largest weight lies there: take the mean of the weights themselves.",
+            also=(f"{PICKED} -> weights.diagonal(1 - n, axis1=-2, axis2=-1)",),
         ),
     ),
 )

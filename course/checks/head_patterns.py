@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from course.checks.diagnosis import Exercise, Mistake, Trial, listed
 from course.checks.numeric import Numbers
+from course.checks.picked_weights import PICKED, PICKED_WEIGHTS
 
 __all__ = ["EXERCISES", "corrected_p", "many_tests", "previous_score"]
 
@@ -20,9 +21,9 @@ Array = NDArray[Any]
 def _previous_score(weights: Array) -> Array:
     """Each head's mean weight on the token just before; the rows are all queries but the first."""
     n = weights.shape[-2]
-    row = np.arange(n)
-    found = row + 0
-    picked = weights[:, row, found]
+    asked = np.arange(n)
+    found = asked + 0
+    picked = weights[:, asked, found]
     scores = picked.mean(axis=-1)
     return scores
 
@@ -35,7 +36,6 @@ def _maps(label: str, seed: int, n_heads: int, n: int) -> Trial:
     return Trial(label, {"weights": weights})
 
 
-_PICKED, _SCORES = "weights[:, row, found]", "scores = picked.mean(axis=-1)"
 _NEXT = "this is the weight on the token just after: row r is query r + 1, and the key before it is r."
 previous_score = Exercise(
     _previous_score,
@@ -44,89 +44,33 @@ previous_score = Exercise(
         _maps("three heads on six tokens", 301, 3, 6),
         _maps("seven heads on eleven", 302, 7, 11),
     ),
+    shared=PICKED_WEIGHTS,
     mistakes=(
         Mistake(
             "itself",
-            "found = row + 0 -> found = row + 1",
+            "found = asked + 0 -> found = asked + 1",
             "this is the weight on the query's own token: row r is query r + 1, and the key before it is r.",
         ),
-        Mistake("next", ("np.arange(n) -> np.arange(n - 1)", "found = row + 0 -> found = row + 2"), _NEXT),
+        Mistake("next", ("np.arange(n) -> np.arange(n - 1)", "found = asked + 0 -> found = asked + 2"), _NEXT),
         Mistake(
             "two-before",
-            ("np.arange(n) -> np.arange(1, n)", "found = row + 0 -> found = row - 1"),
+            ("np.arange(n) -> np.arange(1, n)", "found = asked + 0 -> found = asked - 1"),
             "this is the token two places before: row r is query r + 1 already, so its key is r.",
         ),
         Mistake(
             "wrapped-around",
-            "found = row + 0 -> found = row - 1",
+            "found = asked + 0 -> found = asked - 1",
             "1 is taken off as if row r were query r: for the first row that is the index -1, the last token.",
         ),
         Mistake(
-            "one-too-many",
-            f"{_SCORES} -> scores = picked.sum(axis=-1) / weights.shape[-1]",
-            "the sum is divided by the number of keys: there is one query less, since the first has none before it.",
-        ),
-        Mistake("sum", f"{_SCORES} -> scores = picked.sum(axis=-1)", "this is the sum over queries: take their mean."),
-        Mistake(
-            "largest",
-            f"{_SCORES} -> scores = picked.max(axis=-1)",
-            "this is the best query of each head: take the mean over the queries.",
-        ),
-        Mistake(
-            "over-heads",
-            f"{_SCORES} -> scores = picked.mean(axis=0)",
-            "this is averaged over the heads: average over the queries, one number a head.",
-        ),
-        Mistake(
-            "one-number",
-            f"{_SCORES} -> scores = picked.mean()",
-            "this is one number for all heads: average over the queries alone, axis=-1.",
-        ),
-        Mistake(
-            "each-query",
-            f"{_SCORES} -> scores = picked",
-            "these are the weights of each query: average them, one number a head.",
-        ),
-        Mistake(
-            "one-left-out",
-            "np.arange(n) -> np.arange(n - 1)",
-            "a query is left out: every row counts, the first and the last too.",
-            also=("np.arange(n) -> np.arange(1, n)",),
-        ),
-        Mistake(
-            "every-pair",
-            (f"{_PICKED} -> weights[:, row][:, :, found]", f"{_SCORES} -> scores = picked.mean(axis=(1, 2))"),
-            "each query is paired with each key: give both rows of places at once, weights[:, rows, keys].",
-        ),
-        Mistake(
-            "first-two-axes",
-            f"{_PICKED} -> np.diagonal(weights)",
-            "np.diagonal goes along the first two axes, heads and rows: give it axis1=1, axis2=2.",
-        ),
-        Mistake(
-            "all-keys",
-            f"{_PICKED} -> weights.mean(axis=-1)",
-            "this is the mean over all keys, the same for every head since rows sum to 1: take one key a row.",
-        ),
-        Mistake(
             "first-token",
-            "found = row + 0 -> found = row * 0",
+            "found = asked + 0 -> found = asked * 0",
             "this is the weight on the first token: the key before the query of row r is r.",
         ),
         Mistake(
             "all-earlier",
-            f"{_PICKED} -> np.tril(weights).sum(axis=-1)",
+            f"{PICKED} -> np.tril(weights).sum(axis=-1)",
             "this is the weight on all tokens before the query: take the one just before.",
-        ),
-        Mistake(
-            "anywhere",
-            f"{_PICKED} -> weights.max(axis=-1)",
-            "this is each row's largest weight, wherever it lies: take that on the token just before.",
-        ),
-        Mistake(
-            "how-often",
-            f"{_SCORES} -> scores = (weights.argmax(axis=-1) == found).mean(axis=-1)",
-            "this is how often the largest weight lies there: take the mean of the weights themselves.",
         ),
     ),
 )
@@ -145,18 +89,18 @@ def _corrected_p(observed: Array, null: Array) -> Array:
 
 def _draws(label: str, seed: int, n: int, n_tests: int) -> Trial:
     rng = np.random.default_rng(seed)
-    values = rng.permutation(np.arange(1, 1 + (n + 1) * n_tests)) / 64.0
+    values = (rng.permutation(np.arange(1, 1 + (n + 1) * n_tests)) - n * n_tests // 2) / 64.0  # some below zero
     null = values[: n * n_tests].reshape(n, n_tests)
     observed = np.sort(null.max(axis=1))[np.linspace(0, n - 1, n_tests).astype(int)] + 1 / 128
     observed[0] -= 1 / 128  # reached by a draw that equals it
-    return Trial(label, {"observed": observed, "null": null})
+    return Trial(label, {"observed": np.roll(observed, 1), "null": null})
 
 
 _P = "(reached.sum(axis=0) + 1) / (n + 1)"
 corrected_p = Exercise(
     _corrected_p,
     "observed (t), null (n, t) -> p (t)",
-    trials=(_draws("three scores, eleven random models", 303, 11, 3), _draws("five scores, seven", 304, 7, 5)),
+    trials=(_draws("three scores, 97 random models", 303, 97, 3), _draws("five scores, 7", 304, 7, 5)),
     mistakes=(
         Mistake(
             "uncorrected",
@@ -222,6 +166,18 @@ corrected_p = Exercise(
             "largest-observed",
             "reached = largest[:, None] >= observed -> reached = largest[:, None] >= observed * 0 + observed.max()",
             "this is the p of the largest observed score: each observed score has its own.",
+            also=("reached = largest[:, None] >= observed -> reached = largest >= observed.max()",),
+        ),
+        Mistake(
+            "signs-lost",
+            ("null.max(axis=1) -> np.abs(null).max(axis=1)", ">= observed -> >= np.abs(observed)"),
+            "the signs are lost: a score far below the others is no find, so take the scores as they are.",
+            also=("null.max(axis=1) -> np.abs(null).max(axis=1)",),
+        ),
+        Mistake(
+            "decided",
+            f"{_P} -> {_P} <= 0.05",
+            "this says which scores are at most 0.05, true or false: return p itself.",
         ),
         Mistake(
             "strictly-above",
