@@ -429,10 +429,6 @@ DRAWN: dict[str, tuple[Any, ...]] = {
         head_patterns.scores_by_head,
         {name: RNG.random((6, 12)) for name in ("previous", "next", "own", "first", "same token", "induction")},
     ),
-    "head_patterns.kept_scores": (
-        head_patterns.kept_scores,
-        {name: (RNG.random(72), RNG.random(72)) for name in ("previous", "next", "first", "same token")},
-    ),
     "head_patterns.said_and_done": (
         head_patterns.said_and_done,
         {name: RNG.random(7) for name in ("previous", "next", "own", "first", "special")},
@@ -448,6 +444,13 @@ DRAWN: dict[str, tuple[Any, ...]] = {
         head_patterns.first_steps,
         {"two layers": [700, 600, 550], "two layers, shift 2": [None, 650, 600], "one layer, shift 1": [200, 200, 200]},
         700,
+    ),
+    "head_patterns.bits_over_steps": (
+        head_patterns.bits_over_steps,
+        {
+            kind: [[{"step": 50 * n, "bits": 5 * RNG.random()} for n in range(3)] for _ in range(2)]
+            for kind in ("unchanged", "shift 2", "shift 1")
+        },
     ),
     "multi_head.reshaped": (
         multi_head.reshaped,

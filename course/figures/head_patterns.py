@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from course.figures import WIDTH
 from mha.view import plots
 
-__all__ = ["emergence", "first_steps", "kept_scores", "said_and_done", "scores_by_head"]
+__all__ = ["bits_over_steps", "emergence", "first_steps", "said_and_done", "scores_by_head"]
 
 Array = NDArray[Any]
+LINES = ("-", "--", ":")  # one for each kind, whatever the seed
 
 
 def scores_by_head(scores: Mapping[str, Array]) -> None:
@@ -32,24 +33,6 @@ def scores_by_head(scores: Mapping[str, Array]) -> None:
     figure.supxlabel("head", fontsize=12)
     figure.supylabel("layer", fontsize=12)
     figure.colorbar(image, ax=axes, label="score (%)", shrink=0.8)
-    plt.show()
-
-
-def kept_scores(scores: Mapping[str, tuple[Array, Array]]) -> None:
-    """Each head's score on the words in order and shuffled.
-
-    Args:
-        scores: pattern -> scores in order (head,) and shuffled (head,), shares; four.
-    """
-    figure, axes = plt.subplots(2, 2, figsize=(WIDTH, 5.4))
-    for ax, (pattern, (real, shuffled)) in zip(axes.flat, scores.items(), strict=True):
-        most = 105 * max(real.max(), shuffled.max())
-        ax.plot([0, most], [0, most], color="0.6", linewidth=1, linestyle="-")
-        ax.plot(100 * real, 100 * shuffled, "o", alpha=0.6, markersize=5)
-        ax.set(xlim=(0, most), ylim=(0, most))
-        ax.set_title(pattern, fontsize=12)
-    figure.supxlabel("score, words in order (%)", fontsize=12)
-    figure.supylabel("score, words shuffled (%)", fontsize=12)
     plt.show()
 
 
@@ -78,10 +61,10 @@ def emergence(steps: Sequence[int], scores: Mapping[str, Array], bits: Mapping[s
     figure, axes = plt.subplots(2, 1, figsize=(WIDTH, 6.0), sharex=True)
     for number, (name, values) in enumerate(scores.items()):
         for seed, line in enumerate(values):
-            axes[0].plot(steps, 100 * line, color=f"C{number}", alpha=0.7, label=name if seed == 0 else None)
+            axes[0].plot(steps, 100 * line, LINES[number], color=f"C{number}", alpha=0.7, label=_once(name, seed))
     for number, (name, values) in enumerate(bits.items()):
         for seed, line in enumerate(values):
-            axes[1].plot(steps, line, color=f"C{number + 2}", alpha=0.7, label=name if seed == 0 else None)
+            axes[1].plot(steps, line, LINES[number], color=f"C{number + 2}", alpha=0.7, label=_once(name, seed))
     axes[0].set(ylabel="weight (%)", ylim=(0, 100))
     axes[1].set(xlabel="training steps", ylabel="bits a symbol", ylim=(0, None))
     figure.legend(loc="outside upper left", ncols=2)
@@ -103,3 +86,23 @@ def first_steps(steps: Mapping[str, Sequence[int | None]], followed: int) -> Non
     ax.set(xlabel="steps until induction is learnt (open: not)", xlim=(0, 1.04 * followed))
     ax.set_ylim(len(steps) - 0.5, -0.5)
     plt.show()
+
+
+def bits_over_steps(seen: Mapping[str, Sequence[Sequence[Mapping[str, float]]]]) -> None:
+    """What a symbol of the second copy of a block costs while models train, as far as each was followed.
+
+    Args:
+        seen: kind of model -> for each seed what was seen, in order, each with its "step" and "bits".
+    """
+    figure, ax = plt.subplots(figsize=(WIDTH, 4.0))
+    for number, (kind, models) in enumerate(seen.items()):
+        for seed, model in enumerate(models):
+            steps, bits = [x["step"] for x in model], [x["bits"] for x in model]
+            ax.plot(steps, bits, LINES[number], color=f"C{number}", alpha=0.8, label=_once(kind, seed))
+    ax.set(xlabel="training steps", ylabel="bits a symbol", xlim=(0, None), ylim=(0, None))
+    figure.legend(loc="outside upper left", ncols=3)
+    plt.show()
+
+
+def _once(label: str, seed: int) -> str | None:
+    return label if seed == 0 else None
