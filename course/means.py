@@ -21,7 +21,8 @@ def mean(values: ArrayLike) -> Interval:
     Raises:
         ValueError: fewer than two values, or one that is not finite.
     """
-    return Interval(float(np.mean(values)), *student_interval(values))
+    given = np.asarray(values, dtype=float)
+    return Interval(float(given.mean()), *student_interval(given))
 
 
 def grouped_mean(values: ArrayLike, *groups: Sequence[Hashable], seed: int = 0, n_samples: int = 4000) -> Interval:
