@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from course.plain import exercises
-from tools.notebooks import ROOT, read
+from tools.notebooks import ROOT, notebook_paths, read
 
 TEACHING = (ROOT / "book" / "teaching.md").read_text(encoding="utf-8")
 ROW = re.compile(r"^\| \[[^]]+\]\(\.\./(chapters/[\w/]+)\.ipynb\) \| [^|]+ \| ([\d, ]+) \| (\d+) \|$", re.MULTILINE)
@@ -49,6 +49,12 @@ def test_every_chapter_has_a_row_with_the_minutes_of_its_exercises():
     assert list(minutes) == chapters
     assert minutes == {chapter: announced(chapter) for chapter in chapters}
     assert [sum(minutes[chapter]) for chapter in chapters] == [int(total) for _, _, total in ROW.findall(TEACHING)]
+
+
+def test_the_minutes_to_read_are_those_of_the_cards():
+    cells = [cell for path in notebook_paths() for cell in read(path).cells if cell.cell_type == "markdown"]
+    minutes = [int(found[1]) for cell in cells if (found := re.search(r"Time\*\*: (\d+) min to read", cell.source))]
+    assert f"takes {min(minutes)} to {max(minutes)} minutes to read" in TEACHING
 
 
 def test_the_weeks_take_as_long_as_their_exercises():
