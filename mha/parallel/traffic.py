@@ -36,7 +36,8 @@ KINDS: dict[str, tuple[str, int | None, int]] = {
     "send": ("send", 0, 1),
 }
 SILENT = {"recv_", "barrier", "wait_tensor", "_wrap_tensor_autograd"}  # they send nothing, or nothing to speak of
-TCP_INFO, BYTES_SENT = 11, 200  # Linux: the option, and where in what it gives tcpi_bytes_sent stands, 8 bytes long
+TCP_INFO, BYTES_SENT = 11, 200  # Linux: the option, and where in what it gives stand tcpi_bytes_sent and, of these,
+# tcpi_bytes_retrans, 8 bytes each: a busy machine sends some twice
 
 
 @dataclass(frozen=True)
@@ -145,10 +146,11 @@ def _sent_by(descriptor: str) -> int:
         with socket.socket(fileno=os.dup(int(descriptor))) as connection:
             if connection.type != socket.SOCK_STREAM or connection.family not in (socket.AF_INET, socket.AF_INET6):
                 return 0
-            told = connection.getsockopt(socket.IPPROTO_TCP, TCP_INFO, BYTES_SENT + 8)
+            told = connection.getsockopt(socket.IPPROTO_TCP, TCP_INFO, BYTES_SENT + 16)
     except OSError:
         return 0
-    return int(struct.unpack_from("Q", told, BYTES_SENT)[0])
+    sent, again = struct.unpack_from("QQ", told, BYTES_SENT)
+    return int(sent - again)
 
 
 def _group_size(group: Any) -> int:
