@@ -34,6 +34,7 @@ from course.figures import (
     multi_head,
     positions,
     queries_keys_values,
+    scaling_out,
     t5,
     training,
     xlnet,
@@ -265,6 +266,26 @@ DRAWN: dict[str, tuple[Any, ...]] = {
         {"layer 0, head 3": np.eye(16), "layer 1, head 2": np.eye(16)},
         list("ABCDEFGH") * 2,
         {"one layer": RNG.random((5, 15)), "two layers": RNG.random((5, 15)) + 1},
+    ),
+    "scaling_out.ring_in_steps": (
+        scaling_out.ring_in_steps,
+        {"in order": np.tril(np.ones((4, 4))) - 0.5 * np.eye(4), "both ends": np.full((4, 4), 0.625)},
+    ),
+    "scaling_out.memory_by_sharding": (
+        scaling_out.memory_by_sharding,
+        {
+            name: {"weights": 13e9, "gradients": n * 13e9, "optimizer": 8e10 * n, "activations": 1e10}
+            for n, name in ((1, "64 copies"), (0.1, "optimizer divided"), (0.01, "and recomputed"))
+        },
+        80,
+    ),
+    "scaling_out.three_ways": (
+        scaling_out.three_ways,
+        [
+            ("the batch", "gradients,\nonce a step"),
+            ("the heads", "a sum,\n4 times a block"),
+            ("the sequence", "keys and values,\nin every block"),
+        ],
     ),
     "t5.reader_and_writer": (t5.reader_and_writer, SHAPES),
     "t5.masks": (t5.masks, {"decoder alone": np.tri(9), "prefix LM": np.tri(9)}, 5),

@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 import torch
@@ -21,12 +22,17 @@ from mha.parallel.data_split import NextTokenLoss, sharded
 from mha.parallel.group import Rank, joined
 from mha.parallel.saved import load_newest, save
 
-__all__ = ["BATCH", "CONFIG", "EVERY", "LR", "TIMEOUT_S", "batch", "new_model", "train"]
+__all__ = ["BATCH", "CONFIG", "EVERY", "LR", "TIMEOUT_S", "batch", "new_folder", "new_model", "train"]
 
 CONFIG = GPTConfig(vocab_size=32, d_model=32, n_layers=2, n_heads=4, d_ff=64, max_len=32)
 BATCH, LENGTH = 8, 24
 LR, EVERY = 0.01, 2
 TIMEOUT_S = 10.0
+
+
+def new_folder() -> Path:
+    """An empty one, for checkpoints and whatever else ranks write."""
+    return Path(tempfile.mkdtemp(prefix="ranks_"))
 
 
 def new_model() -> NextTokenLoss:

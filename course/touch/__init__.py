@@ -6,6 +6,7 @@ may hold a figure twice: nothing in it has an id.
 
 from course.touch.atom_links import atom_links, drawing
 from course.touch.attention_plane import attention_plane
+from course.touch.cluster import cluster
 from course.touch.descent import descent
 from course.touch.layer_steps import layer_steps
 from course.touch.mask_grid import mask_grid
@@ -19,6 +20,7 @@ from course.touch.untrained_stack import untrained_stack
 __all__ = [
     "atom_links",
     "attention_plane",
+    "cluster",
     "descent",
     "drawing",
     "layer_steps",

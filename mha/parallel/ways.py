@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import json
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,10 +30,11 @@ from mha.models.gpt import GPT, GPTConfig
 from mha.parallel.data_split import NextTokenLoss, copied, sharded
 from mha.parallel.group import Rank, joined
 from mha.parallel.head_split import cut_at_heads
+from mha.parallel.launch import launch
 from mha.parallel.sequence_split import SequenceShare, ring_attention
 from mha.parallel.traffic import Traffic, bytes_on_the_wire
 
-__all__ = ["BATCH", "CONFIG", "LENGTH", "compare", "main"]
+__all__ = ["BATCH", "CONFIG", "LENGTH", "compare", "main", "on_this_machine"]
 
 CONFIG = GPTConfig(vocab_size=256, d_model=64, n_layers=2, n_heads=4, d_ff=192, max_len=40)
 BATCH, LENGTH = 4, 32  # sequences, and tokens that are read in each
@@ -249,6 +251,19 @@ def _from_ranks(value: Any) -> list[Any]:
 
 def _over_ranks(value: float) -> float:
     return max(_from_ranks(value))
+
+
+def on_this_machine(n_ranks: int, limit_s: float = 300.0) -> dict[str, Any]:
+    """What `compare` returns on so many ranks, which are started here and have ended when this returns.
+
+    Raises:
+        RankError: as `launch` does.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "ways.json"
+        launch("mha.parallel.ways", [str(path)], n_ranks=n_ranks, limit_s=limit_s)
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
 
 
 def main(path: str) -> None:
