@@ -17,6 +17,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from benchmarks.parallel_heads import compared
 from course.ranks import training
 from mha.models.gpt import GPT, GPTConfig
 from mha.parallel import budget
@@ -334,3 +335,16 @@ def test_a_checkpoint_that_was_not_finished_is_passed_by(tmp_path):
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["step_00000005", "step_00000007"]
     with pytest.raises(ValueError, match=r"step \(-1\) must be at least 0"):
         save(tmp_path, model, optimizer, -1)
+
+
+# --- the benchmark ---------------------------------------------------------------------------------------------------
+
+
+def test_a_ratio_pairs_the_times_of_one_round():
+    slow = [2.0, 20.0, 6.0]
+    times = {"one process": [1.0, 20.0, 2.0], "two processes": slow}
+    cell = {"times": {name: {"wall_s": wall, "processor_s": wall} for name, wall in times.items()}}
+    found = compared(cell)
+    assert found["two processes"]["wall_ratio"] == [2.0, 1.5, 2.5]  # of 2, 1, 3
+    assert found["two processes"]["processor_ms"] == 6000.0
+    assert found["one process"]["wall_ratio"] == [1.0, 1.0, 1.0]

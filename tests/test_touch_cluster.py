@@ -54,21 +54,21 @@ def test_sliders_move_it_and_the_numbers_are_the_packages(open_page):
     assert page.evaluate(ROWS) == expected(PLAN)
     plan = PLAN
     moves = [
-        ("ranks for the batch", 6, "64", {"data": 64}),
-        ("ranks for the heads", 3, "8", {"heads": 8}),
-        ("ranks for the sequence", 0, "1", {"sequence": 1}),
+        ("batch over", 6, "64 ranks", {"data": 64}),
+        ("heads over", 3, "8 ranks", {"heads": 8}),
+        ("sequence over", 0, "1 rank", {"sequence": 1}),
         ("sequences", 9, "512", {"batch": 512}),
         ("tokens", 5, "32768", {"length": 32768}),
-        ("divided among equals", 3, "and weights", {"sharding": "weights"}),
-        ("ranks for the sequence", 2, "4", {"sequence": 4}),
-        ("divided among equals", 0, "nothing", {"sharding": "copies"}),
+        ("divided too", 3, "and weights", {"sharding": "weights"}),
+        ("sequence over", 2, "4 ranks", {"sequence": 4}),
+        ("divided too", 0, "nothing", {"sharding": "copies"}),
     ]
     for name, place, shown, change in moves:
         assert slide(page, name, place) == shown
         plan = replace(plan, **change)
         assert page.evaluate(ROWS) == expected(plan)
-    page.get_by_label("computed again").check()
-    page.get_by_label("32 bits").check()
+    page.get_by_label("recomputation").check()
+    page.get_by_label("32-bit numbers").check()
     plan = replace(plan, recomputes=True, precision="float32")
     assert page.evaluate(ROWS) == expected(plan)
     total = sum(budget.memory(SEVEN_BILLION, plan).values())

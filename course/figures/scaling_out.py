@@ -30,8 +30,10 @@ def ring_in_steps(pairs: Mapping[str, Array]) -> None:
     _, axes = plt.subplots(1, len(pairs), figsize=(WIDTH, 3.1), sharey=True)
     for ax, (name, table) in zip(np.atleast_1d(axes), pairs.items(), strict=True):
         ax.imshow(table, cmap="Blues", vmin=0, vmax=1.3)
+        ax.grid(visible=False)
         for (rank, step), share in np.ndenumerate(table):
-            ax.text(step, rank, f"{share:.2g}" if share else "idle", ha="center", va="center")
+            ink = "white" if share > 0.7 else "black"
+            ax.text(step, rank, f"{share:.1f}" if share else "idle", ha="center", va="center", color=ink)
         ax.set(title=name, xlabel="step", xticks=range(table.shape[1]), yticks=range(table.shape[0]))
     np.atleast_1d(axes)[0].set_ylabel("rank")
     plt.show()

@@ -72,8 +72,8 @@ function show(held, sent, count, words) {
   const whole = Math.max(total, device);
   parts("held").forEach((one, n) => { one.style.width = (words ? 0 : 100 * held[n] / whole) + "%"; });
   part("limit").style.left = 100 * device / whole + "%";
-  const ranks = state.data * state.heads * state.sequence;
-  const whose = ranks === 1 ? "One rank holds" : `Each of ${ranks} ranks holds`;
+  const all = state.data * state.heads * state.sequence;
+  const whose = all === 1 ? "One rank holds" : `Each of ${all} ranks holds`;
   part("status").textContent = words || `${whose} ${gigabytes(total)} GB, which ${total <= device ? "fits" : "does not fit"} into ${state.device} GB.`;
 }
 
@@ -86,10 +86,13 @@ const move = (name) => (value) => {
   state[name] = value;
   follow();
 };
-const LABELS = {data: "ranks for the batch", heads: "ranks for the heads", sequence: "ranks for the sequence", batch: "sequences", length: "tokens"};
-for (const name of Object.keys(LABELS)) slider(LABELS[name], data.steps[name], state[name], String, move(name));
-slider("divided among equals", SHARDINGS, state.sharding, (value) => data.divided[value], move("sharding"));
+const ranks = (n) => n === 1 ? "1 rank" : `${n} ranks`;
+const LABELS = {data: "batch over", heads: "heads over", sequence: "sequence over"};
+for (const name of Object.keys(LABELS)) slider(LABELS[name], data.steps[name], state[name], ranks, move(name));
+slider("sequences", data.steps.batch, state.batch, String, move("batch"));
+slider("tokens", data.steps.length, state.length, String, move("length"));
+slider("divided too", SHARDINGS, state.sharding, (value) => data.divided[value], move("sharding"));
 slider("device", data.steps.device, state.device, (value) => `${value} GB`, move("device"));
-checkbox("blocks computed again in the backward pass", state.recomputes, move("recomputes"));
-checkbox("32 bits for every number", state.precision === "float32", (on) => move("precision")(on ? "float32" : "mixed"));
+checkbox("recomputation", state.recomputes, move("recomputes"));
+checkbox("32-bit numbers", state.precision === "float32", (on) => move("precision")(on ? "float32" : "mixed"));
 follow();
