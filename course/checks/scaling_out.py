@@ -74,8 +74,8 @@ share = Exercise(
     _share,
     "w_qkv (3hd, m), w_out (m, hd), b_out (m), rank, n_ranks -> rows (3hd/n, m), columns (m, hd/n), bias (m)",
     trials=(
-        _layer("rank 1 of 3", 411, 7, 15, 1, 3),
-        _layer("rank 2 of 4", 421, 11, 8, 2, 4),
+        _layer("rank 1 of 3", 411, 7, 6, 1, 3),
+        _layer("the last rank of 5", 421, 11, 10, 4, 5),
         _layer("rank 0 of 2", 431, 13, 10, 0, 2),
     ),
     mistakes=(
@@ -273,14 +273,14 @@ ring_step = Exercise(
     trials=(
         _step("keys of an earlier rank", 511, 5, 3, 2, 3, 1),
         _step("a rank's own keys, at the first step", 521, 6, 2, 5, 2, 2, **_OWN),
-        _step("keys of a later rank", 531, 4, 7, 3, 0, 2),
+        _step("keys of a later rank", 531, 11, 7, 3, 0, 2),
     ),
     mistakes=(
         Mistake(
             "every-part-triangular",
             (f"{_QUERIES} -> np.arange(len(q))", f"{_KEYS} -> np.arange(len(k))"),
-            "places are counted from 0 on every rank, so that each part is cut by its own diagonal: a query's place in "
-            "the whole is rank · len(q) and more, a key's source · len(k) and more.",
+            "places are counted from 0 on every rank, and each part is cut by its own diagonal: queries begin at place "
+            "rank · len(q) of the whole, keys at source · len(k).",
         ),
         Mistake(
             "queries-from-zero",
@@ -292,11 +292,6 @@ ring_step = Exercise(
             f"{_KEYS} -> np.arange(len(k))",
             "the keys' places are counted from 0: those of rank source begin at source · len(k).",
             also=(f"{_ALLOWED} -> np.arange(len(k)) <= queries[:, None]",),
-        ),
-        Mistake(
-            "keys-at-own-place",
-            "source * len(k) -> rank * len(k)",
-            "the keys are placed where this rank's own are: they come from rank source, and begin at source · len(k).",
         ),
         Mistake(
             "ranks-exchanged",

@@ -85,5 +85,5 @@ def _box(ax: Axes, axis: int) -> None:
                 ax.text(place[0] + 0.5, place[1] + 0.5, str(rank), ha="center", va="center", color=INKS[rank])
     ax.text(2.0, -0.1, "tokens", ha="center", va="top")
     ax.text(-0.15, 2.0, "heads", ha="right", va="center", rotation=90)
-    ax.set(xlim=(-0.9, 5.5), ylim=(-3.6, 5.6), aspect="equal")
+    ax.set(xlim=(-0.9, 5.5), ylim=(-3.6, 5.6), aspect="equal", xticks=[], yticks=[])
     ax.axis("off")
