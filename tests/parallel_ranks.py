@@ -1,4 +1,7 @@
-"""What tests/test_parallel.py runs on two ranks and on four: all that needs a group, in one launch each."""
+"""What tests/test_parallel.py runs on two ranks and on four: all that needs a group, in one launch each.
+
+When all is done and written, the second of two ranks dies, which saves a launch of its own.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ import torch.distributed as dist
 from torch.distributed.device_mesh import init_device_mesh
 
 from course.ranks import training
+from course.ranks.faults import meet
 from mha.blocks import EncoderBlock, GatedFeedForward
 from mha.heads import MultiHeadAttention
 from mha.parallel.group import Rank, joined
@@ -20,6 +24,7 @@ from mha.parallel.sequence_split import ring_attention, split_sequence
 from mha.parallel.traffic import Traffic
 from mha.parallel.ways import compare
 
+TIMEOUT_S = 120.0
 HALF = training.EVERY * 2  # steps, at whose end a checkpoint lies
 WHOLE = training.EVERY * 4
 
@@ -85,7 +90,7 @@ def trained(rank: Rank, folder: Path) -> dict[str, dict[int, float]]:
 
 
 def main(folder: str) -> None:
-    with joined(timeout_s=120) as rank:
+    with joined(timeout_s=TIMEOUT_S) as rank:
         found = {
             "ways": compare(rank),
             "refusals": refusals(rank),
@@ -95,6 +100,9 @@ def main(folder: str) -> None:
         }
         if rank.index == 0:
             (Path(folder) / f"ranks_{rank.size}.json").write_text(json.dumps(found))
+        dist.barrier()
+        if rank.size == 2:
+            meet("killed", rank, Path(folder) / "killed", TIMEOUT_S)
 
 
 if __name__ == "__main__":

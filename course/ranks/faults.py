@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import torch
@@ -16,7 +17,9 @@ import torch.distributed as dist
 
 from mha.parallel.group import Rank, joined
 
-__all__ = ["FAULTS", "main"]
+__all__ = ["FAULTS", "main", "meet"]
+
+JOIN_S = 120.0
 
 
 def _killed(rank: Rank) -> None:
@@ -43,15 +46,26 @@ def _skips(rank: Rank) -> None:
 FAULTS = {"killed": _killed, "stopped": _stopped, "raises": _raises, "skips": _skips}
 
 
+def meet(fault: str, rank: Rank, path: Path, timeout_s: float) -> None:
+    """Sum something, note the time in the file, let rank 1 meet the fault, and sum again.
+
+    The sums have a group with a time-out of its own: ranks that a busy machine starts one after the other need more time
+    to find each other.
+    """
+    one = torch.ones((), device=rank.device)
+    dist.all_reduce(one)
+    group = dist.new_group(timeout=timedelta(seconds=timeout_s))
+    dist.all_reduce(one, group=group)
+    if rank.index == 1:
+        path.write_text(str(time.time()))
+    FAULTS[fault](rank)
+    dist.all_reduce(one, group=group)
+
+
 def main(fault: str, timeout_s: str, path: str) -> None:
-    """Run by each rank: sum something, note the time, meet the fault, and sum again."""
-    with joined(float(timeout_s)) as rank:
-        one = torch.ones((), device=rank.device)
-        dist.all_reduce(one)
-        if rank.index == 1:
-            Path(path).write_text(str(time.time()))
-        FAULTS[fault](rank)
-        dist.all_reduce(one)
+    """Run by each rank."""
+    with joined(JOIN_S) as rank:
+        meet(fault, rank, Path(path), float(timeout_s))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ __all__ = ["BATCH", "CONFIG", "EVERY", "LR", "TIMEOUT_S", "batch", "new_folder",
 CONFIG = GPTConfig(vocab_size=32, d_model=32, n_layers=2, n_heads=4, d_ff=64, max_len=32)
 BATCH, LENGTH = 8, 24
 LR, EVERY = 0.01, 2
-TIMEOUT_S = 10.0
+TIMEOUT_S = 120.0
 
 
 def new_folder() -> Path:

@@ -11,12 +11,14 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
-import torch.distributed.checkpoint as dcp
 from torch import nn
 from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save as save_shares
 
 from mha.validation import check_integer
 
@@ -40,7 +42,7 @@ def save(folder: str | Path, model: nn.Module, optimizer: torch.optim.Optimizer,
     check_integer("step", step, at_least=0)
     path = Path(folder) / f"step_{step:08d}"
     with _quietly():
-        dcp.save(_state(model, optimizer, step), checkpoint_id=path, no_dist=not dist.is_initialized())
+        save_shares(_state(model, optimizer, step), checkpoint_id=path, no_dist=not dist.is_initialized())
     if not dist.is_initialized() or dist.get_rank() == 0:
         for older in _whole(folder)[:-1]:
             shutil.rmtree(older)
@@ -62,7 +64,7 @@ def load_newest(folder: str | Path, model: nn.Module, optimizer: torch.optim.Opt
         return 0
     state = _state(model, optimizer, 0)
     with _quietly():
-        dcp.load(state, checkpoint_id=found[-1], no_dist=not dist.is_initialized())
+        load(state, checkpoint_id=found[-1], no_dist=not dist.is_initialized())
     set_state_dict(model, optimizer, model_state_dict=state["model"], optim_state_dict=state["optimizer"])
     return int(state["step"])
 
@@ -80,6 +82,6 @@ def _whole(folder: str | Path) -> list[Path]:
     return sorted(path.parent for path in Path(folder).glob(f"step_*/{WRITTEN_LAST}"))
 
 
-def _state(model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> dict[str, object]:
+def _state(model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> dict[str, Any]:
     weights, moments = get_state_dict(model, optimizer)
     return {"model": weights, "optimizer": moments, "step": torch.tensor(step)}

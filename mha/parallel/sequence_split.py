@@ -196,7 +196,8 @@ class SequenceShare(nn.Module):
 
     def __init__(self, model: GPT, group: Group | None = None) -> None:
         super().__init__()
-        self.model, self.group = split_sequence(model, group), group
+        split_sequence(model, group)
+        self.model, self.group = model, group
 
     def forward(self, token_ids: Tensor, next_ids: Tensor) -> Tensor:
         """Ids (b, i) of this rank's tokens, and (b, i) of the token after each -> the mean loss over them, a scalar."""

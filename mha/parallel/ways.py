@@ -12,7 +12,6 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,33 +25,16 @@ from torch.distributed.tensor.experimental import context_parallel
 from torch.distributed.tensor.experimental._attention import context_parallel_unshard
 
 from mha.attention import attention
-from mha.models.gpt import GPT, GPTConfig
-from mha.parallel.data_split import NextTokenLoss, copied, sharded
+from mha.models.gpt import GPT
 from mha.parallel.group import Rank, joined
-from mha.parallel.head_split import cut_at_heads
 from mha.parallel.launch import launch
-from mha.parallel.sequence_split import SequenceShare, ring_attention
+from mha.parallel.sequence_split import ring_attention
+from mha.parallel.small import BATCH, CONFIG, LENGTH, Make, small_batch, small_model, ways
 from mha.parallel.traffic import Traffic, bytes_on_the_wire
 
 __all__ = ["BATCH", "CONFIG", "LENGTH", "compare", "main", "on_this_machine"]
 
-CONFIG = GPTConfig(vocab_size=256, d_model=64, n_layers=2, n_heads=4, d_ff=192, max_len=40)
-BATCH, LENGTH = 4, 32  # sequences, and tokens that are read in each
-TIMEOUT_S = 60.0
-
-
-@dataclass(frozen=True)
-class Split:
-    """A model divided in one way.
-
-    `module` holds the parameters; `loss` gives this rank's, of which the mean over ranks is the whole one.
-    """
-
-    module: nn.Module
-    loss: Callable[[], Tensor]
-
-
-Make = Callable[[GPT, Tensor, Rank], Split]
+TIMEOUT_S = 120.0
 
 
 def compare(rank: Rank) -> dict[str, Any]:
@@ -64,66 +46,14 @@ def compare(rank: Rank) -> dict[str, Any]:
         step, by kind of collective, and "calls", how many there are.  "wire": bytes that each rank did send over TCP
         meanwhile; None where the system does not tell.
     """
-    model, token_ids = _model(rank.device), _token_ids(rank.device)
-    found = {name: _compared(make, model, token_ids, rank) for name, make in _ways(rank).items()}
+    model, token_ids = small_model(rank.device), small_batch(rank.device)
+    found = {name: _compared(make, model, token_ids, rank) for name, make in ways(rank).items()}
     found |= {f"ring, {name}": _ring(rank, **sizes) for name, sizes in RINGS.items()}
     if rank.device.type == "cuda":
         found["ring, PyTorch's"] = _by_pytorch(rank)
     return found
 
 
-def _model(device: torch.device) -> GPT:
-    """The same on every rank, and drawn wide enough that attention differs from an average, and each bias from zero."""
-    generator = torch.Generator().manual_seed(0)
-    model = GPT(CONFIG)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            parameter.copy_(0.15 * torch.randn(parameter.shape, generator=generator))
-            if name.endswith("norm.weight"):
-                parameter.add_(1.0)
-    return model.to(device)
-
-
-def _token_ids(device: torch.device) -> Tensor:
-    generator = torch.Generator().manual_seed(1)
-    return torch.randint(CONFIG.vocab_size, (BATCH, LENGTH + 1), generator=generator).to(device)
-
-
-def _ways(rank: Rank) -> dict[str, Make]:
-    both = {"heads and weights": _heads_and_weights} if rank.size > 2 and rank.size % 2 == 0 else {}
-    return WAYS | both
-
-
-def _copied(model: GPT, token_ids: Tensor, rank: Rank) -> Split:
-    module = copied(NextTokenLoss(model), rank)
-    return Split(module, lambda: module(token_ids[rank.rows(BATCH)]))
-
-
-def _sharded(model: GPT, token_ids: Tensor, rank: Rank) -> Split:
-    module = sharded(NextTokenLoss(model), init_device_mesh(rank.device.type, (rank.size,)))
-    return Split(module, lambda: module(token_ids[rank.rows(BATCH)]))
-
-
-def _heads(model: GPT, token_ids: Tensor, rank: Rank) -> Split:
-    cut_at_heads(model, init_device_mesh(rank.device.type, (rank.size,)))
-    return Split(model, lambda: model.next_token_loss(token_ids))
-
-
-def _sequence(model: GPT, token_ids: Tensor, rank: Rank) -> Split:
-    module, own = copied(SequenceShare(model), rank), rank.rows(LENGTH)
-    return Split(module, lambda: module(token_ids[:, :-1][:, own], token_ids[:, 1:][:, own]))
-
-
-def _heads_and_weights(model: GPT, token_ids: Tensor, rank: Rank) -> Split:
-    """Two ranks share the heads, the others the batch: both at once, as in a cluster of machines."""
-    mesh = init_device_mesh(rank.device.type, (rank.size // 2, 2), mesh_dim_names=("batch", "heads"))
-    cut_at_heads(model, mesh["heads"])
-    module = sharded(NextTokenLoss(model), mesh["batch"])
-    share = Rank(mesh.get_local_rank("batch"), rank.size // 2, rank.device)
-    return Split(module, lambda: module(token_ids[share.rows(BATCH)]))
-
-
-WAYS: dict[str, Make] = {"copies": _copied, "sharded weights": _sharded, "heads": _heads, "sequence": _sequence}
 RINGS: dict[str, dict[str, Any]] = {
     "plain": {"n_kv_heads": 4, "is_causal": False},
     "causal": {"n_kv_heads": 4, "is_causal": True},
@@ -138,8 +68,8 @@ def _compared(make: Make, model: GPT, token_ids: Tensor, rank: Rank) -> dict[str
     wanted.backward()
     step, loss = _counted(lambda: _backward(split.loss()), rank)
     dist.all_reduce(loss)
-    own = {name: _whole(p.grad) for name, p in _named(split.module).items()}
-    gradients = _as_named({name: p.grad for name, p in whole.named_parameters()}, own)
+    own = {name: _whole(_gradient(p)) for name, p in _named(split.module).items()}
+    gradients = _as_named({name: _gradient(p) for name, p in whole.named_parameters()}, own)
     held = sum(_local(p).numel() for p in split.module.parameters())
     return {
         "loss": _over_ranks(_difference(loss / rank.size, wanted)),
@@ -187,7 +117,9 @@ def _ring(rank: Rank, n_kv_heads: int, is_causal: bool) -> dict[str, Any]:
         return out
 
     step, out = _counted(forward_and_backward, rank)
-    differences = [_difference(one.grad, other.grad[:, :, own]) for one, other in zip(share, whole, strict=True)]
+    differences = [
+        _difference(_gradient(one), _gradient(other)[:, :, own]) for one, other in zip(share, whole, strict=True)
+    ]
     return {
         "output": _over_ranks(_difference(out, wanted[:, :, own])),
         "gradients": _over_ranks(max(differences)),
@@ -206,10 +138,12 @@ def _by_pytorch(rank: Rank) -> dict[str, Any]:
     mesh, buffers = init_device_mesh(rank.device.type, (rank.size,)), [q, k, v, upstream]
     with context_parallel(mesh, buffers=buffers, buffer_seq_dims=[2] * 4, no_restore_buffers=set(buffers)):
         share = [x.clone().requires_grad_() for x in buffers[:3]]
-        out = F.scaled_dot_product_attention(*share, is_causal=True)
+        out = F.scaled_dot_product_attention(share[0], share[1], share[2], is_causal=True)
         found = [out, *torch.autograd.grad(out, share, upstream)]
         found = context_parallel_unshard(mesh, [x.detach() for x in found], [2] * 4)
-    differences = [_difference(got, want) for got, want in zip(found, [wanted, *(x.grad for x in whole)], strict=True)]
+    differences = [
+        _difference(got, want) for got, want in zip(found, [wanted, *(_gradient(x) for x in whole)], strict=True)
+    ]
     return {"output": _over_ranks(differences[0]), "gradients": _over_ranks(max(differences[1:]))}
 
 
@@ -229,6 +163,12 @@ def _as_named(gradients: dict[str, Tensor], like: dict[str, Tensor]) -> Tensor:
         else:
             parts.append(gradients[name])
     return torch.cat([part.flatten() for part in parts])
+
+
+def _gradient(x: Tensor) -> Tensor:
+    if x.grad is None:
+        raise RuntimeError(f"a parameter of shape {tuple(x.shape)} has got no gradient")
+    return x.grad
 
 
 def _local(x: Tensor) -> Tensor:
