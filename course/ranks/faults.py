@@ -49,8 +49,8 @@ FAULTS = {"killed": _killed, "stopped": _stopped, "raises": _raises, "skips": _s
 def meet(fault: str, rank: Rank, path: Path, timeout_s: float) -> None:
     """Sum something, note the time in the file, let rank 1 meet the fault, and sum again.
 
-    The sums have a group with a time-out of its own: ranks that a busy machine starts one after the other need more time
-    to find each other.
+    The sums have a group with a time-out of its own: ranks that a busy machine starts one after the other need more
+    time to find each other.
     """
     one = torch.ones((), device=rank.device)
     dist.all_reduce(one)

@@ -11,7 +11,7 @@ import socket
 import struct
 import sys
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import torch.distributed as dist
 from torch.distributed.distributed_c10d import _resolve_process_group as resolve_group  # type: ignore[attr-defined]
@@ -156,7 +156,7 @@ def _sent_by(descriptor: str) -> int:
 def _group_size(group: Any) -> int:
     """Of a group as the dispatcher hands it on: boxed, by name, or itself."""
     if isinstance(group, str):
-        group = resolve_group(group)
+        group = resolve_group(cast(Any, group))
     elif not isinstance(group, dist.ProcessGroup):
         group = dist.ProcessGroup.unbox(group)
     return int(group.size())
