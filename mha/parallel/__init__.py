@@ -2,5 +2,6 @@
 
 A rank is a process with a device of its own, and a number. `launch` starts ranks, `group` lets them find each other;
 `data_split`, `head_split` and `sequence_split` divide the work among them, `traffic` counts what they send, `saved`
-writes what a run needs to go on, on any number of ranks. `budget` computes all of it on paper.
+writes what a run needs to go on, on any number of ranks. `ways` holds each against one device, `budget` computes it on
+paper.
 """

@@ -63,6 +63,7 @@ def _start(module: str, arguments: Sequence[str], n_ranks: int) -> subprocess.Po
     options = ["--standalone", f"--nproc-per-node={n_ranks}", f"--monitor-interval={LOOK_S}"]
     options += [f"--shutdown-timeout={LEAVE_S}", "--module", module, *arguments]
     environment = {"OMP_NUM_THREADS": "1", **os.environ}  # ranks share the cores
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))  # they find what this process finds
     if sys.platform in LOOPBACK:  # else gloo looks up this machine's name, which may have no address
         environment.setdefault("GLOO_SOCKET_IFNAME", LOOPBACK[sys.platform])
     return subprocess.Popen(
