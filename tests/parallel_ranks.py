@@ -32,7 +32,7 @@ WHOLE = training.EVERY * 4
 def refusals(rank: Rank) -> dict[str, str]:
     """What each refuses, by what it says."""
     mesh = init_device_mesh(rank.device.type, (rank.size,))
-    x = torch.randn(1, 2, 3, 4)
+    x = torch.randn(1, 2, 3, 4, device=rank.device)
     calls = {
         "rows": lambda: rank.rows(3 * rank.size + 1),
         "heads": lambda: cut_at_heads(MultiHeadAttention(9, 3), mesh),
@@ -56,8 +56,8 @@ def gated_and_shared(rank: Rank) -> float:
     """A block with shared keys, a gated net and no biases, cut at its heads, beside itself whole."""
     torch.manual_seed(0)
     attention = MultiHeadAttention(24, 8, n_kv_heads=4, bias=False)
-    block = EncoderBlock(24, 8, 40, attention=attention, ffn=GatedFeedForward(24, 40, bias=False))
-    x = torch.randn(2, 5, 24)
+    block = EncoderBlock(24, 8, 40, attention=attention, ffn=GatedFeedForward(24, 40, bias=False)).to(rank.device)
+    x = torch.randn(2, 5, 24, device=rank.device)
     whole = x.clone().requires_grad_()
     wanted = block(whole, is_causal=True)
     wanted.square().sum().backward()
@@ -70,9 +70,11 @@ def gated_and_shared(rank: Rank) -> float:
 def counted(rank: Rank) -> list[tuple[str, int, int]]:
     """Collectives of sizes known beforehand, as `Traffic` saw them."""
     with Traffic() as traffic:
-        dist.all_reduce(torch.zeros(7))
-        dist.broadcast(torch.zeros(3, dtype=torch.float64), 0)
-        dist.all_gather([torch.zeros(5) for _ in range(rank.size)], torch.zeros(5))
+        dist.all_reduce(torch.zeros(7, device=rank.device))
+        dist.broadcast(torch.zeros(3, dtype=torch.float64, device=rank.device), 0)
+        dist.all_gather(
+            [torch.zeros(5, device=rank.device) for _ in range(rank.size)], torch.zeros(5, device=rank.device)
+        )
         dist.barrier()
     return [(message.kind, message.n_bytes, message.n_ranks) for message in traffic.messages]
 

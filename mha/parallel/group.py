@@ -1,4 +1,4 @@
-"""How ranks find each other: a group over NCCL where there are GPUs, over gloo elsewhere, with a time-out."""
+"""How ranks find each other: a group over NCCL where each has a GPU, over gloo elsewhere, with a time-out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["FAILED", "Rank", "joined"]
 
 FAILED = "Failed: "  # begins the line that a rank writes before it ends with an error, which `launch` looks for
 PLACE_IN_SOURCE = re.compile(r"\[/[^\]]*:\d+\]\s*")  # gloo begins its messages with its own file and line
-STARTED_BY_TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
+STARTED_BY_TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,14 @@ def joined(timeout_s: float) -> Iterator[Rank]:
             that dies closes its connections, which the others see at once; one that hangs is noticed by this alone.
     Raises:
         ValueError: timeout_s is not positive.
-        RuntimeError: the process was not started by `torchrun`, or a GPU is missing for it.
+        RuntimeError: the process was not started by `torchrun`.
         torch.distributed.DistError: the other ranks did not come within timeout_s.
     """
     check_number("timeout_s", timeout_s, above=0)
     missing = [name for name in STARTED_BY_TORCHRUN if name not in os.environ]
     if missing:
         raise RuntimeError(f"this process must be started by torchrun, which sets {', '.join(missing)}: see `launch`")
-    device, backend = _device(int(os.environ["LOCAL_RANK"]))
+    device, backend = _device(int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"]))
     own = device if device.type == "cuda" else None
     try:
         dist.init_process_group(backend, timeout=timedelta(seconds=timeout_s), device_id=own)
@@ -78,13 +78,10 @@ def joined(timeout_s: float) -> Iterator[Rank]:
             dist.destroy_process_group()
 
 
-def _device(local_rank: int) -> tuple[torch.device, str]:
-    if not torch.cuda.is_available():
+def _device(local_rank: int, n_here: int) -> tuple[torch.device, str]:
+    """A GPU of its own if this machine has one for each of its ranks, which NCCL asks for."""
+    if torch.cuda.device_count() < n_here:
         return torch.device("cpu"), "gloo"
-    if local_rank >= torch.cuda.device_count():
-        raise RuntimeError(
-            f"rank {local_rank} of this machine must have a GPU, got {torch.cuda.device_count()} of them"
-        )
     device = torch.device("cuda", local_rank)
     torch.cuda.set_device(device)
     return device, "nccl"

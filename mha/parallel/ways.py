@@ -44,7 +44,7 @@ def compare(rank: Rank) -> dict[str, Any]:
         "loss", "gradients", "output": the largest difference from one device on any rank, over the largest value there.
         "held": how many numbers the parameters of each rank have.  "sent": bytes that a rank has to send in a training
         step, by kind of collective, and "calls", how many there are.  "wire": bytes that each rank did send over TCP
-        meanwhile; None where the system does not tell.
+        meanwhile; None over NCCL, and where the system does not tell.
     """
     model, token_ids = small_model(rank.device), small_batch(rank.device)
     found = {name: _compared(make, model, token_ids, rank) for name, make in ways(rank).items()}
@@ -87,7 +87,7 @@ def _backward(loss: Tensor) -> Tensor:
 def _counted(call: Callable[[], Any], rank: Rank) -> tuple[dict[str, Any], Any]:
     """What the call sends, and what it returns."""
     dist.barrier()
-    before = bytes_on_the_wire() if sys.platform == "linux" else None
+    before = bytes_on_the_wire() if sys.platform == "linux" and rank.device.type == "cpu" else None
     with Traffic() as traffic:
         out = call()
     dist.barrier()  # all has arrived
