@@ -7,6 +7,8 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from docutils import nodes
+from docutils.utils import new_document
 
 from book.ext.measured_book.addresses import shortened
 from book.ext.measured_book.plain import blocks, folding, links
@@ -31,7 +33,8 @@ UNTOUCHED = {
 CHAPTER = f"""# One
 
 Attention ([Vaswani et al. 2017]({PAPER})) is a [soft](../../book/glossary.md#term-softmax) lookup;
-[data]({PAPER}v7 "website"); [Exercise 1](#exercise-1) writes [equation (2)](#second).
+[data]({PAPER}v7 "website"); [sources](../../book/bibliography.md#bibliography);
+[Exercise 1](#exercise-1) writes [equation (2)](#second).
 
 $$
 a \\tag{{1}}
@@ -74,7 +77,8 @@ This.
 </details>"""
 WRONG = f"""# One
 
-Cited [nowhere]({PAPER}v7), [no term](../../book/glossary.md#term-none), [equation (2)](#first).
+Cited [nowhere]({PAPER}v7), [no term](../../book/glossary.md#term-none),
+[no part](../../book/bibliography.md#no-part), [equation (2)](#first).
 
 $$
 a \\tag{{1}}
@@ -90,6 +94,7 @@ Never closed."""
 COMPLAINTS = [
     f"{PAPER}v7 is no url of a reference",
     "the glossary has no term with the anchor #term-none",
+    "book/bibliography has no part with the anchor #no-part",
     "'equation (2)' leads to equation (1)",
     "exercise 1 of this page is called Exercise 2",
     "an exercise's heading is '#### Exercise 2 (knit, ★, 5 min)'",
@@ -131,6 +136,13 @@ def test_what_jupyterlab_folds_is_folded_once(hidden, tags, expected):
     assert answer["metadata"]["tags"] == [tag for tag in expected if tag != "hide-output"]
     assert cell["metadata"]["tags"] == expected
     assert cell["source"] == "x = 1"
+
+
+def test_a_part_is_named_by_its_heading_or_in_what_a_directive_wrote():
+    document = new_document("here")
+    written = nodes.raw("", '<form data-id="no" id="task-heads"></form>', format="html")
+    document += nodes.section("", nodes.title("", "Heads off"), written, ids=["heads-off"])
+    assert links.names_in(document) == {"heads-off", "task-heads"}
 
 
 def test_each_reference_needs_an_address_of_its_own():
@@ -217,6 +229,7 @@ def test_a_plain_chapter_becomes_a_page(with_references):
     page = Page(source)
     assert page.links["Vaswani et al. 2017"].startswith("../../book/bibliography.html#")
     assert page.links["soft"] == "../../book/glossary.html#term-softmax"
+    assert page.links["sources"] == "../../book/bibliography.html#bibliography"
     assert page.links["data"] == f"{PAPER}v7"
     assert page.links["Exercise 1"] == "#exercise-1"
     assert page.links["equation (2)"] == "#equation-second"

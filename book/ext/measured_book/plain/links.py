@@ -1,4 +1,4 @@
-"""A notebook's plain links, resolved once every page is read: citations, glossary terms, numbered equations.
+"""A notebook's plain links, resolved once every page is read: citations, terms, parts of pages, numbered equations.
 
 A link to an address that references.bib gives is a citation and leads to the bibliography's entry. A link to any other
 address must say that it is none, by a title: `[the data](https://example.org "website")`.
@@ -42,6 +42,12 @@ def address_problems(addresses: dict[str, str]) -> list[str]:
     ]
 
 
+def names_in(document: nodes.document) -> set[str]:
+    """A page's anchors: those of its parts, and those in HTML that a directive wrote."""
+    given = {name for node in document.findall(nodes.Element) for name in node["ids"]}
+    return given.union(*(re.findall(r'\sid="([^"]+)"', node.astext()) for node in document.findall(nodes.raw)))
+
+
 def check_addresses(app: Any, env: Any) -> None:
     """Say what is wrong with the bibliography's addresses (on `env-check-consistency`)."""
     entries = env.get_domain("cite").bibdata.data.entries
@@ -63,7 +69,7 @@ class ResolvePlainLinks(SphinxPostTransform):
         for link in list(self.document.findall(addnodes.pending_xref)):
             if link["reftype"] == "myst":
                 resolve: Callable[[Any], None] = (
-                    self.resolve_term if link["refdomain"] == "doc" else self.resolve_equation
+                    self.resolve_part if link["refdomain"] == "doc" else self.resolve_equation
                 )
                 resolve(link)
 
@@ -84,11 +90,20 @@ class ResolvePlainLinks(SphinxPostTransform):
             link, found.bibliography_key.docname, found.citation_id, [nodes.inline("", "", *link.children)], title
         )
 
-    def resolve_term(self, link: addnodes.pending_xref) -> None:
-        """`../../book/glossary.md#term-softmax` leads to the glossary's entry, and looks like a term."""
-        anchor = link["reftargetid"]
-        if link["reftarget"] != GLOSSARY or not anchor:
+    def resolve_part(self, link: addnodes.pending_xref) -> None:
+        """`../../book/live.md#switch-heads-off` leads to that part of the page."""
+        page, anchor = link["reftarget"], link["reftargetid"]
+        if not anchor or page not in self.env.found_docs:
             return
+        if page == GLOSSARY:
+            self.resolve_term(link, anchor)
+        elif anchor in names_in(self.env.get_doctree(page)):
+            self.lead(link, page, anchor, link[0].children)
+        else:
+            self.warn(f"{page} has no part with the anchor #{anchor}", link)
+
+    def resolve_term(self, link: addnodes.pending_xref, anchor: str) -> None:
+        """`../../book/glossary.md#term-softmax` leads to the glossary's entry, and looks like a term."""
         objects = self.env.get_domain("std").objects
         terms = {place: name for (kind, name), place in objects.items() if kind == "term"}
         if (GLOSSARY, anchor) not in terms:
