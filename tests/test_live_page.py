@@ -154,6 +154,12 @@ def test_keys_are_enough_and_everything_is_told_in_words(live):
     assert (
         live.locator(".live-explorer [role=radio][aria-checked=true]").get_attribute("aria-label") == "Layer 1, head 0"
     )
+    told = live.locator("[data-live=pair] [role=status]").all_inner_texts()
+    assert told[0].startswith("The cosine of the two vectors is ")
+    assert told[1] == "Layer 1, head 0 is shown among the maps above."
+    live.focus("[data-live=pair] [role=status] a")
+    live.keyboard.press("Enter")
+    assert live.evaluate("document.activeElement.closest('.live-explorer') !== null")
 
 
 def numbers(text):
@@ -181,7 +187,7 @@ def test_the_page_itself_finds_the_answer_of_each_task(live):
         for button in task.locator(".live-try").all():
             button.click()
             place = button.locator("+ .live-found")
-            live.wait_for_function("node => node.textContent", arg=place.element_handle())
+            live.wait_for_function("node => /\\d|:/.test(node.textContent)", arg=place.element_handle())
             found.append(place.inner_text())
         answer = task.get_attribute("data-answer")
         assert truth(found) == answer, (key, found)
@@ -210,6 +216,31 @@ def test_what_failed_can_be_tried_again(live, served):
     wait_for(live, SENTENCE, "computed in")
     assert shown_tokens(live)[-2:] == [".", "[SEP]"]
     assert live.locator("[data-live=type] button").is_hidden()
+    served.failing.add("words-")
+    live.fill("#live-other", "Yodelling walrus.")
+    wait_for(live, "[data-live=pair]", "The sentences were not compared: why stands under your sentence.")
+    attempt = live.locator("#task-negation .live-try").first
+    attempt.click()
+    live.wait_for_function("node => /^words-/.test(node.textContent)", arg=attempt.locator("+ *").element_handle())
+
+
+def test_a_long_wait_is_told_and_a_changed_model_is_named(live):
+    load(live)
+    live.fill("#live-other", "A bird sang in a 猫.")
+    wait_for(live, "[data-live=pair]", "Of the second sentence: 1 token the model’s vocabulary does not have")
+    live.click("[data-live=edits] [aria-label='Layer 0: all heads']")
+    wait_for(live, SENTENCE, "The model is changed")
+    live.evaluate("""() => {
+      const {ask} = LiveEngine;
+      window.released = new Promise(release => (window.release = release));
+      LiveEngine.ask = async (...asked) => (await released, ask(...asked));
+    }""")
+    live.fill("#live-sentence", "The dog slept.")
+    for name in ("type", "edits", "pair"):
+        wait_for(live, f"[data-live={name}]", "Reading …")
+    live.evaluate("release()")
+    wait_for(live, SENTENCE, "6 tokens, computed in")
+    assert live.locator("[role=status]:text('Reading …')").count() == 0
 
 
 def test_odd_input_gets_a_sentence(live):
@@ -221,13 +252,25 @@ def test_odd_input_gets_a_sentence(live):
     assert "<" in shown_tokens(live)
     assert live.locator(".live-explorer img").count() == 0
     write(live, "", "Nothing is typed")
+    chosen = ".live-explorer select >> nth=0"
+    assert live.locator(chosen).evaluate("list => list.selectedOptions[0].textContent") == "(nothing typed)"
+    live.select_option(chosen, label="The film was good.")
+    live.select_option(chosen, label="(nothing typed)")
+    assert live.input_value("#live-sentence") == ""
     assert live.locator(
         ".live-explorer .mx-link"
     ).is_hidden()  # what was typed is not there when the page is opened anew
     live.select_option(".live-explorer select", label="The dog bit the man.")
     assert live.locator(".live-explorer .mx-link").is_visible()
+    live.fill("#live-smiles", "CCO>>CC=O")
+    wait_for(live, "[data-live=reaction]", "The model is not loaded")
+    assert live.locator(".live-tokens *").count() == 0
     load(live, "reaction")
-    for text, said in (("C" * 200 + ">>C", "up to 126 are read"), ("CC(=O)O", "There is no atom of a product to map")):
+    for text, said in (
+        ("", "Nothing is typed"),
+        ("C" * 200 + ">>C", "up to 126 are read"),
+        ("CC(=O)O", "There is no atom of a product to map"),
+    ):
         live.fill("#live-smiles", text)
         wait_for(live, "[data-live=reaction]", said)
     write(live, "CC[Xx]O>>CCO", "1 piece the model does not know", "#live-smiles", REACTION)

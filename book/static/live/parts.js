@@ -3,6 +3,8 @@ window.LivePage = (() => {
   "use strict";
 
   const STEPS = {ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1]};
+  const LATE = 400; // milliseconds; who waits longer is told that something comes
+  const READING = "Reading …";
   const count = n => [...Array(n).keys()];
   const place = name => document.querySelector(`[data-live="${name}"]`);
 
@@ -117,5 +119,5 @@ window.LivePage = (() => {
     return {progress};
   }
 
-  return {STEPS, board, count, degrees, headName, inDegrees, loader, make, place, plural, shade, written};
+  return {LATE, READING, STEPS, board, count, degrees, headName, inDegrees, loader, make, place, plural, shade, written};
 })();

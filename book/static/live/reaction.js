@@ -2,7 +2,7 @@
 (() => {
   "use strict";
 
-  const {STEPS, count, loader, make, place, plural, written} = window.LivePage;
+  const {LATE, READING, STEPS, count, loader, make, place, plural, written} = window.LivePage;
   const WAIT = 150; // milliseconds after the last key
   const LAYERS = 12, HEAD = 5;
   const ATOM = /^(?:\[[^\]]+\]|Br|Cl|[BCNOSPFIbcnops])$/;
@@ -156,16 +156,21 @@
       if (stored.has(state.text)) {
         show(stored.get(state.text));
         said.textContent = "This map was computed when the book was built.";
-      } else said.textContent = "The model is not loaded: only the ready reactions are shown.";
+      } else {
+        said.textContent = "The model is not loaded: only the ready reactions are shown.";
+        clear();
+      }
       return null;
     }
+    const slow = setTimeout(() => (said.textContent = READING), LATE);
     const without = state.off ? count(LAYERS).map(layer => [layer, HEAD]) : [];
     try {
       const answer = await window.LiveEngine.ask({model: "reaction", text: state.text.trim(), slot: "reaction", without}, progress);
       show(answer);
       const unknown = answer.unknown ? ` ${plural(answer.unknown, "piece")} the model does not know: [UNK].` : "";
       const wrong = faults(piecesOf(answer).slice(1, -1)).join("; ");
-      said.textContent = `${plural(answer.length, "token")}, computed in ${Math.max(1, Math.round(answer.ms))} ms.${unknown}` +
+      const nothing = answer.length === 2 ? " Nothing is typed: these are [CLS] and [SEP]." : "";
+      said.textContent = `${plural(answer.length, "token")}, computed in ${Math.max(1, Math.round(answer.ms))} ms.${nothing}${unknown}` +
         (wrong && ` The model reads this, but a chemist could not: ${wrong}.`);
       const found = answer.filled.map(({at, tokens, probabilities}, n) => {
         const likely = tokens.slice(0, 3).filter((_, k) => !k || probabilities[k] >= 0.001).map((token, k) => `${token} (${percent(probabilities[k])})`).join(", ");
@@ -176,13 +181,19 @@
     } catch (error) {
       if (error.kind === "superseded") return null;
       said.textContent = error.message;
-      if (error.kind === "input") { // nothing of an earlier reaction stays
-        line.replaceChildren();
-        told.textContent = fill.textContent = "";
-        chosen = -1;
-      }
-      return null;
+      if (error.kind === "input") clear();
+      return {failed: error.message};
+    } finally {
+      clearTimeout(slow);
     }
+  }
+
+  /* Nothing of an earlier reaction stays. */
+  function clear() {
+    line.replaceChildren();
+    buttons = new Map();
+    told.textContent = fill.textContent = "";
+    chosen = -1;
   }
 
   const percent = chance => (chance > 0.995 ? "over 99 %" : `${written(100 * chance, chance > 0.0995 ? 0 : 1)} %`);
@@ -206,6 +217,7 @@
   }
 
   function set({text, off = false}) {
+    clearTimeout(timer);
     Object.assign(state, {text, off});
     base = [...stored.keys()].find(one => same(one, text)) ?? text;
     field.value = text;

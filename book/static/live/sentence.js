@@ -2,10 +2,11 @@
 (() => {
   "use strict";
 
-  const {board, count, degrees, headName, inDegrees, loader, make, place, plural, shade, written} = window.LivePage;
+  const {LATE, READING, board, count, degrees, headName, inDegrees, loader, make, place, plural, shade, written} = window.LivePage;
   const WAIT = 150; // milliseconds after the last key
   const KEPT = 24; // answers of the whole model
   const LAYERS = 6, HEADS = 12;
+  const NOTHING = "(nothing typed)"; // what an empty sentence is called among the others
   const home = place("type");
   if (!home) return;
 
@@ -32,6 +33,7 @@
   const other = make("input", {id: "live-other", type: "text", maxlength: 5000, spellcheck: "false", autocomplete: "off", input: () => typed("other", other)});
   const turned = make("p", {class: "live-said", role: "status"});
   const between = make("p", {class: "live-said", role: "status"});
+  const picked = make("p", {class: "live-said", role: "status"});
   const moved = make("div", {hidden: true});
   const switches = board({
     label: "Heads that are on, one row a layer", layers: LAYERS, heads: HEADS, role: "switch",
@@ -57,8 +59,17 @@
     swept);
   const shift = board({label: "How far each head’s output moved; choose one to see its map", layers: LAYERS, heads: HEADS, press: (layer, head) => {
     pick([layer, head]);
-    between.textContent = `${headName(layer, head)} is shown among the maps above.`;
+    picked.replaceChildren(`${headName(layer, head)} is shown among `, to(explorer, "the maps above"), ".");
   }});
+
+  /* A link to another part of this page; the keyboard goes with it. */
+  function to(part, text) {
+    return make("a", {href: `#${part.closest("[id]").id}`, click: event => {
+      event.preventDefault();
+      part.scrollIntoView();
+      (part.matches("input, textarea") ? part : part.querySelector("[role=radio][aria-checked=true]")).focus({preventScroll: true});
+    }}, text);
+  }
 
   function box(text, change, name = text) {
     const input = make("input", {type: "checkbox", "aria-label": name, change: () => change(input.checked)});
@@ -83,7 +94,7 @@
     home.replaceChildren(make("label", {for: "live-sentence"}, "Your sentence"), field, said, again);
     place("edits").replaceChildren(edits, turned);
     place("pair").replaceChildren(pairs(), make("p", {}, make("label", {for: "live-other"}, "Second sentence"), other), between, moved);
-    moved.append(shift.node);
+    moved.append(make("p", {class: "live-note"}, "How far each head’s output moved: the stronger its colour, the further. Choose one to see its map."), shift.node, picked);
     for (const name of ["type", "edits", "pair"]) place(name).hidden = false;
     positions.firstChild.checked = true;
     show();
@@ -110,6 +121,7 @@
     if (!ready) return null;
     const mine = ++turn;
     const second = state.other.trim();
+    const slow = setTimeout(() => mine === turn && wait(second), LATE);
     try {
       const one = await both(state.text, "first");
       const two = second ? await both(second, "second") : null;
@@ -117,15 +129,32 @@
       again.hidden = true;
       return tell(one, two);
     } catch (error) {
-      if (error.kind === "superseded") return null;
-      said.textContent = `${error.message} The maps below are still those of what was read before.`;
-      again.hidden = error.kind === "input";
-      return null;
+      if (error.kind === "superseded" || mine !== turn) return null;
+      fail(error, second);
+      return {failed: error.message};
+    } finally {
+      clearTimeout(slow);
     }
   }
 
+  /* Where an answer will stand, that it is on its way. */
+  function wait(second) {
+    said.textContent = READING;
+    if (!isWhole()) turned.textContent = READING;
+    if (second) between.textContent = READING;
+  }
+
+  function fail({kind, message}, second) {
+    said.textContent = `${message} The maps below are still those of what was read before.`;
+    again.hidden = kind === "input";
+    const why = () => [to(field, "why stands under your sentence"), "."];
+    turned.replaceChildren("The vector was not computed: ", ...why());
+    moved.hidden = true;
+    if (second) between.replaceChildren("The sentences were not compared: ", ...why());
+  }
+
   function tell([plain, now], two) {
-    explorer.readSentence(state.text.trim() + (isWhole() ? "" : " (model changed)"), [readingOf(now)]);
+    explorer.readSentence((state.text.trim() || NOTHING) + (isWhole() ? "" : " (model changed)"), [readingOf(now)]);
     said.textContent = heard(now);
     const near = window.LiveEngine.cosine(plain.vector, now.vector);
     const found = {turned: degrees(near)};
@@ -137,12 +166,20 @@
     return found;
   }
 
-  function heard({length, cut, unknown, ms}) {
+  function heard({length, ms, ...rest}) {
     const parts = [`${plural(length, "token")}, computed in ${Math.max(1, Math.round(ms))} ms.`];
     if (length === 2) parts.push("Nothing is typed: these are [CLS] and [SEP].");
+    parts.push(...odd(rest));
+    if (!isWhole()) parts.push("The model is changed, as set under “Switch heads off”.");
+    return parts.join(" ");
+  }
+
+  /* What of a sentence was not read as it was typed, in words. */
+  function odd({cut, unknown}) {
+    const parts = [];
     if (cut) parts.push(`More than 64 tokens are not read: the last ${plural(cut, "piece")} ${cut === 1 ? "is" : "are"} left out.`);
     if (unknown) parts.push(`${plural(unknown, "token")} the model’s vocabulary does not have: [UNK].`);
-    return parts.join(" ");
+    return parts;
   }
 
   function tellPair([plain, now], [otherPlain, otherNow]) {
@@ -160,7 +197,9 @@
     const change = isWhole() ? "" : ` With the whole model it is ${written(before, 3)}.`;
     const parts = ranked.map(n => `${name(n)} (${written(distances[n], 2)})`).join(", ");
     between.textContent = `The cosine of the two vectors is ${written(near, 3)}: they are ${inDegrees(degrees(near))} apart.${change} ` +
-      `Between the two sentences the outputs of these heads moved most: ${parts}.`;
+      `Between the two sentences the outputs of these heads moved most: ${parts}.` +
+      odd(otherNow).map(part => ` Of the second sentence: ${part}`).join("");
+    picked.textContent = "";
     return {cosine: near, averages};
   }
 
@@ -230,6 +269,7 @@
 
   /* All controls at once, as a task or a pair asks for; what is not named is as in the whole model. */
   function set({text, other: second = "", without = [], uniform: layers = [], positions: told = true, pick: head}) {
+    clearTimeout(timer);
     if (text !== state.text) clearSweep();
     Object.assign(state, {text, other: second, positions: told});
     state.without = new Set(without.map(([layer, head]) => key(layer, head)));
@@ -243,6 +283,7 @@
     clearSweep();
     const mine = sweeping, text = state.text;
     const angles = [];
+    swept.textContent = `0 of ${LAYERS * HEADS} heads measured.`;
     try {
       const plain = await whole(text, "first-whole");
       for (const layer of count(LAYERS)) for (const head of count(HEADS)) {
@@ -255,7 +296,7 @@
         swept.textContent = `${angles.length} of ${LAYERS * HEADS} heads measured.`;
       }
       const top = angles.sort((a, b) => b[0] - a[0]).slice(0, 3).map(([angle, l, h]) => `${headName(l, h).toLowerCase()} (${inDegrees(angle)})`);
-      swept.textContent = `Switched off alone, these turn the vector most: ${top.join(", ")}. The darker a head, the more.`;
+      swept.textContent = `Switched off alone, these turn the vector most: ${top.join(", ")}. The stronger a head’s colour, the more.`;
     } catch (error) {
       if (error.kind !== "superseded") swept.textContent = error.message;
     }
@@ -264,7 +305,7 @@
   explorer.addEventListener("sentence", ({detail}) => {
     if (detail.endsWith(" (model changed)")) return;
     clearSweep();
-    state.text = field.value = detail;
+    state.text = field.value = detail === NOTHING ? "" : detail;
     compute();
   });
 

@@ -18,8 +18,9 @@
     for (const button of tries) {
       const found = button.nextElementSibling;
       button.addEventListener("click", async () => {
+        found.textContent = "Trying …";
         const result = await window.LivePage[model].set(JSON.parse(button.dataset.setting));
-        found.textContent = result ? WORDS[shows](result) : "";
+        found.textContent = !result ? "" : result.failed ?? WORDS[shows](result);
       });
     }
     document.addEventListener("live-ready", ({detail}) => {
