@@ -63,7 +63,7 @@ def map_atoms(text: str) -> tuple[MappedAtom, ...]:
 
 
 def filled(text: str, *, without_map: bool = False) -> dict[str, float]:
-    """The five likeliest tokens at the first [MASK] of a reaction, with their probabilities.
+    """Every token's probability at the first [MASK] of a reaction, the likeliest first.
 
     Args:
         text: a reaction with [MASK] for one atom.  without_map: silence the head that ties atoms, in all layers.
@@ -73,7 +73,7 @@ def filled(text: str, *, without_map: bool = False) -> dict[str, float]:
     silent = {(attention, HEAD[1]): 0.0 for attention in range(model.encoder.config.n_layers)}
     with torch.no_grad(), gate_heads(model, silent if without_map else {}):
         logits = model(torch.tensor([encoding.ids]))[0, encoding.tokens.index("[MASK]")]
-    chances, ids = logits.softmax(dim=-1).topk(5)
+    chances, ids = logits.softmax(dim=-1).sort(descending=True)
     return {str(tokenizer.id_to_token(int(token))): float(chance) for token, chance in zip(ids, chances, strict=True)}
 
 

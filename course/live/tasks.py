@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import torch
+
 from course.live.encoder import angle, cosine, head_outputs, sentence_vector
 from course.live.reactions import filled
 
@@ -87,8 +89,8 @@ def _uniform() -> Task:
         Choice(f"Both the same, within {ALIKE:.0f}°", abs(blurred - silent) <= ALIKE),
     )
     question = (
-        "In layer 0 of “The dog bit the man.”, either let every token attend to all tokens alike, or switch all twelve "
-        "heads off. Which turns the sentence’s vector more?"
+        f"Take “{DOG}” In layer 0, either let every token attend to all tokens alike, or switch all twelve heads off. "
+        "Which turns the sentence’s vector more?"
     )
     measured = f"Uniform attention turns it by {blurred:.0f}°, no attention at all by {silent:.0f}°."
     if blurred > silent + ALIKE:
@@ -104,9 +106,9 @@ def _negation() -> Task:
         Choice("Neither: they differ by less than 0.05", abs(near[0] - near[1]) < 0.05),
     )
     question = f"Which sentence has the vector closer to that of “{FILM}”?"
-    measured = f"The cosine is {near[0]:.2f} for “{others[0]}” and {near[1]:.2f} for “{others[1]}”."
+    measured = f"With “{others[0]}” the cosine is {near[0]:.2f}, with “{others[1]}” it is {near[1]:.2f}."
     if near[0] > near[1]:
-        measured += " The vector says what a sentence is about more than what it claims."
+        measured += " Here the vector says what a sentence is about more than what it claims."
     return Task("negation", "sentence", "cosine", question, choices, measured)
 
 
@@ -138,16 +140,23 @@ def _positions() -> Task:
 
 
 def _swap() -> Task:
-    moved = (head_outputs(DOG) - head_outputs(CAT)).norm(dim=-1).mean(dim=1).tolist()  # (layers,)
+    outputs = [head_outputs(text) for text in (DOG, CAT)]
+    distances = (outputs[0] - outputs[1]).norm(dim=-1)  # (layers, heads)
+    moved = distances.mean(dim=1).tolist()
+    lengths = torch.stack(outputs).norm(dim=-1).mean(dim=0)
+    shares = (distances / lengths).mean(dim=1).tolist()
     layers = (0, 2, 5)
     most = max(layers, key=moved.__getitem__)
     choices = tuple(Choice(f"In layer {n}", n == most, {"text": DOG, "other": CAT}) for n in layers)
     question = (
-        f"“man” becomes “cat”: “{DOG}”, “{CAT}”. In which of these three layers do the heads’ outputs move most, on "
-        "average?"
+        "In “The dog bit the man.” the man becomes a cat. In which of these three layers do the heads’ outputs move "
+        "most, on average?"
     )
     said = ", ".join(f"{moved[n]:.2f} in layer {n}" for n in layers)
     measured = f"On average over its twelve heads an output moves by {said}."
+    if most == max(layers, key=shares.__getitem__):
+        said = ", ".join(f"{100 * shares[n]:.0f} %" for n in layers)
+        measured += f" That is not only because its outputs are longer: as a share of their length it is {said}."
     if most != 0:
         measured += " Layer 0 sees the new word first, not most."
     return Task("swap", "sentence", "averages", question, choices, measured)
@@ -155,7 +164,7 @@ def _swap() -> Task:
 
 def _halogen() -> Task:
     found = {ring: filled(MASKED.format(ring)) for ring in ("Br", "Cl")}
-    first = max(found["Cl"], key=found["Cl"].__getitem__)
+    first = next(iter(found["Cl"]))
     setting = {"text": MASKED.format("Cl")}
     words = {"Br": "Bromine, Br", "Cl": "Chlorine, Cl", "C": "Carbon, C"}
     choices = tuple(Choice(text, symbol == first, setting) for symbol, text in words.items())
@@ -164,7 +173,7 @@ def _halogen() -> Task:
         f"with {_percent(found['Br']['Br'])}. Now swap the reactant for one with chlorine there. What does it fill in?"
     )
     measured = (
-        f"It fills in {first}, with {_percent(found['Cl'][first])}. It does not say what is usual there: it looks up "
+        f"It fills in {first}, with {_percent(found['Cl'][first])}. Here it does not say what is usual: it looks up "
         "what this reactant carries."
     )
     return Task("halogen", "reaction", "filled", question, choices, measured)
@@ -173,7 +182,7 @@ def _halogen() -> Task:
 def _map() -> Task:
     kept = filled(MASKED.format("Cl"))["Cl"]
     off = filled(MASKED.format("Cl"), without_map=True)
-    chance = off.get("Cl", 0.0)
+    chance = off["Cl"]
     setting = {"text": MASKED.format("Cl"), "off": True}
     bounds = (
         ("Above 90 %", 0.9, 1.01),
@@ -182,11 +191,10 @@ def _map() -> Task:
     )
     choices = tuple(Choice(text, low <= chance < high, setting) for text, low, high in bounds)
     question = "Now switch the mapping head off in all twelve layers. How likely is chlorine at the mask?"
-    most = max(off, key=off.__getitem__)
-    left = _percent(chance) if "Cl" in off else f"less than {_percent(min(off.values()))}, and {most} comes first"
     measured = (
-        f"With the head it is {_percent(kept)}, without it {left}. To silence a head everywhere also stops what else "
-        "it does, so this alone does not prove that the map was what the model missed."
+        f"With the head it is {_percent(kept)}, without it {_percent(chance)}, and {next(iter(off))} comes first. To "
+        "silence a head everywhere also stops what else it does, so this alone does not prove that the map was what "
+        "the model missed."
     )
     return Task("map", "reaction", "filled", question, choices, measured)
 
@@ -196,5 +204,7 @@ def _name(head: tuple[int, int]) -> str:
 
 
 def _percent(chance: float) -> str:
-    """99.8 % is no certainty, and a small chance has a digit more."""
+    """99.8 % is no certainty, a small chance has a digit more, and a smaller one is not none."""
+    if chance < 0.001:
+        return "less than 0.1 %"
     return "over 99 %" if chance > 0.995 else f"{100 * chance:.{0 if chance > 0.0995 else 1}f} %"
