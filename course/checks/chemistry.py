@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 
 from course.checks.diagnosis import Exercise, Mistake, Trial, listed
 from course.checks.inputs import numbers
@@ -33,7 +34,7 @@ share_right = Exercise(
         Trial(
             "three methyls that are alike",
             {
-                "found": np.array([2, 0, 3, 4, 3, 1, 6]),
+                "found": np.array([2, 0, 3, 4, 3, 1, 2]),
                 "truth": np.array([0, 2, 3, 4, 5, 2, 1]),
                 "alike": np.array([0, 1, 0, 3, 4, 0, 6, 7, 8, 9, 10]),
             },
@@ -101,6 +102,17 @@ share_right = Exercise(
             "the share is rounded: leave it as it is.",
             also=("right.mean() -> np.round(right.mean(), 2)",),
         ),
+        Mistake(
+            "none-or-all",
+            "right.mean() -> np.median(right)",
+            "this is 0 or 1, as a median or a rounded share: take the mean, and leave it as it is.",
+            also=("right.mean() -> np.round(right.mean())",),
+        ),
+        Mistake(
+            "named-once",
+            "of_found == of_truth -> (of_found == of_truth) & (np.bincount(found)[found] == 1)",
+            "an atom before the arrow that is named twice counts as wrong: judge each atom of the product by itself.",
+        ),
     ),
 )
 
@@ -113,6 +125,21 @@ def _origins(forth: Array, back: Array, product: Array, reactants: Array) -> Arr
     possible = product[:, None] == reactants
     allowed = np.where(possible, scores, -1.0)
     return allowed.argmax(axis=1)
+
+
+def _assigned(allowed: Array) -> Array:
+    """The largest sum in which no column is used twice."""
+    return np.asarray(linear_sum_assignment(allowed, maximize=True)[1])
+
+
+def _greedy(allowed: Array) -> Array:
+    """The largest of all, then the largest in the rows and columns that are left, and so on."""
+    left, found = allowed.copy(), np.zeros(len(allowed), dtype=np.int64)
+    for _ in found:
+        n, m = np.unravel_index(left.argmax(), left.shape)
+        found[n] = m
+        left[n], left[:, m] = -np.inf, -np.inf
+    return found
 
 
 def _reaction(seed: int, product: list[int], reactants: list[int]) -> dict[str, Array]:
@@ -128,8 +155,8 @@ origins = Exercise(
     _origins,
     "forth (n, m), back (m, n), product (n), reactants (m) -> found (n)",
     trials=(
-        Trial("5 atoms from 7", _reaction(61, [6, 6, 8, 7, 6], [6, 8, 6, 7, 8, 6, 6])),
-        Trial("7 atoms from 11", _reaction(63, [8, 6, 7, 6, 6, 6, 8], [6, 6, 7, 8, 6, 8, 6, 7, 6, 6, 17])),
+        Trial("5 atoms from 7", _reaction(239, [6, 6, 8, 7, 6], [6, 8, 6, 7, 8, 6, 6])),
+        Trial("7 atoms from 11", _reaction(241, [8, 6, 7, 6, 6, 6, 8], [6, 6, 7, 8, 6, 8, 6, 7, 6, 6, 17])),
     ),
     mistakes=(
         Mistake(
@@ -221,6 +248,28 @@ origins = Exercise(
             "return np.array([list(row[ok]).index(row[ok].max()) for row, ok in zip(scores, possible)])",
             "these number the atoms of the element alone: number all atoms before the arrow.",
         ),
+        Mistake(
+            "each-once",
+            "allowed.argmax(axis=1) -> _assigned(allowed)",
+            "each atom before the arrow is given away once: several of the product may get the same one, so take the "
+            "largest of each row.",
+            also=("allowed.argmax(axis=1) -> _greedy(allowed)",),
+        ),
+        Mistake(
+            "divided-by-sums",
+            f"{_SUM} -> forth / forth.sum(axis=1, keepdims=True) + back.T / back.T.sum(axis=1, keepdims=True)",
+            "the weights are divided by their sums first: add them as they are.",
+            also=(
+                f"{_SUM} -> forth / forth.sum(axis=1, keepdims=True) + (back / back.sum(axis=1, keepdims=True)).T",
+                f"{_SUM} -> forth + back.T / back.T.sum(axis=1, keepdims=True)",
+            ),
+        ),
+        Mistake(
+            "one-taken-off",
+            "np.where(possible, scores, -1.0) -> scores - ~possible * 1.0",
+            "other elements lose 1, which is too little where two weights add up to more: put -1 in the place of "
+            "their sum.",
+        ),
     ),
 )
 
@@ -241,6 +290,7 @@ sizes = Numbers(
             "feed-forward net has 512 biases.",
             _BLOCK - _M: "256 are missing: the bias of one map of attention, or the one that leads back from 512.",
             _BLOCK - _F * _M - _M: "the feed-forward net has two maps: up to 512 and back.",
+            _BLOCK + _M: "256 are too many: the map back from 512 has 256 biases.",
             735_567: "that is the whole model, with its embeddings and its head: the block alone is asked for.",
             _ATTENTION: "that is attention alone: the feed-forward net and the norms belong to the block.",
             _ATTENTION + _NORMS: "the feed-forward net is missing: up to 512 channels and back.",
