@@ -7,9 +7,10 @@ root.explorerIsLive = true;
 const readings = [data.kinds.map(openKind)];
 const kindsOf = (number) => (readings[number] ||= JSON.parse(more[number - 1]).map(openKind));
 const kindNow = () => kindsOf(state.reading)[state.kind];
+const letting = {pinned: null, hover: null, at: [1, 0]};
 const state = {
-  reading: 0, kind: data.kind, picks: data.picks, active: data.picks.length - 1, difference: false, added: false, hide: false,
-  pinned: null, hover: null, anchor: null, at: [1, 0], why: false, sort: data.sort,
+  ...letting, reading: 0, kind: data.kind, picks: data.picks, active: data.picks.length - 1, difference: false, added: false,
+  hide: false, anchor: null, why: false, sort: data.sort,
 };
 if (data.focus !== null) state.pinned = {by: "row", row: data.focus, column: null};
 let spare = data.picks[1] || null;
@@ -71,6 +72,11 @@ function renderFocus() {
   said.textContent = "";
 }
 
+function look(news) {
+  Object.assign(state, news);
+  renderFocus();
+}
+
 function renderWhy(kind, focus) {
   if (!why || !state.why) return;
   const channels = channelsOf(state.reading, state.kind);
@@ -101,8 +107,7 @@ function buildPanel(n) {
     const row = matrix.grid.findIndex((cells) => cells.includes(cell));
     state.at = [row, matrix.grid[row].indexOf(cell)];
     panels.forEach((panel) => placeKeyboard(panel.matrix, state.at));
-    Object.assign(state, {pinned: cell.spot, hover: null, anchor: cell});
-    renderFocus();
+    look({pinned: cell.spot, hover: null, anchor: cell});
   });
   const scroll = el("div", {class: "mx-scroll", tabindex: 0, role: "group"}, matrix.table);
   const title = el("span");
@@ -168,8 +173,6 @@ function change(news) {
   Object.assign(state, {anchor: null}, news);
   render();
 }
-
-const letting = {pinned: null, hover: null, at: [1, 0]};
 
 function changeReading(value) {
   change({...letting, reading: value, hide: state.hide && kindsOf(value)[state.kind].hasSpecial});
@@ -273,8 +276,7 @@ field.addEventListener("pointerover", (event) => {
   renderFocus();
 });
 field.addEventListener("pointerleave", () => {
-  Object.assign(state, {hover: null, anchor: null});
-  renderFocus();
+  look({hover: null, anchor: null});
 });
 field.addEventListener("pointerdown", () => {
   pinnedBefore = state.pinned;
@@ -282,14 +284,12 @@ field.addEventListener("pointerdown", () => {
 field.addEventListener("click", (event) => {
   if (event.target.closest("summary")) return;
   const spot = spotOf(event);
-  Object.assign(state, {pinned: same(pinnedBefore, spot) ? null : spot, anchor: event.target.closest("th, td, li")});
-  renderFocus();
+  look({pinned: same(pinnedBefore, spot) ? null : spot, anchor: event.target.closest("th, td, li")});
 });
 // Escape lets go where the pointer or the keyboard is, and everywhere if the keyboard is nowhere.
 function letGo(event) {
   if (event.key !== "Escape" || !(event.target === document.body || root.matches(":hover, :focus-within"))) return;
-  Object.assign(state, {pinned: null, hover: null, anchor: null});
-  renderFocus();
+  look({pinned: null, hover: null, anchor: null});
 }
 
 // What listens outside the root does so only while the root is on the page: a cell that is run again drops its output

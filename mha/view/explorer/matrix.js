@@ -1,4 +1,5 @@
-// The large map: a table with the roles of a grid, so that arrow keys walk from cell to cell.
+// The large map: a table with the roles of a grid, so that arrow keys walk from cell to cell. Its rows are no table rows to
+// the browser (explorer.css), which takes a third less time to draw another head, so each cell names its role.
 // Each cell knows its spot: {by: "row" | "column" | "cell", row, column}, positions in the sentence or null.
 const STEPS = {ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1]};
 const HIDDEN = "hidden";
@@ -14,26 +15,19 @@ function buildMatrix(kind, shown) {
   table.dataset.lmSuppressShortcuts = "true";
   table.style.setProperty("--columns", shown.columns.length);
   table.append(el("caption", null, caption));
-  const header = (scope, text, spot) => {
-    const cell = el("th", {scope, title: text, tabindex: -1}, bdi(text));
-    cell.spot = spot;
-    return cell;
+  const at = (cell, by, row, column) => Object.assign(cell, {spot: {by, row, column}});
+  // No label: the column of the hidden tokens.
+  const header = (side, label, row, column) => {
+    const text = label ?? HIDDEN;
+    const cell = el("th", {scope: side.slice(0, 3), role: side + "header", title: text, tabindex: -1}, bdi(text));
+    return at(cell, label === undefined ? HIDDEN : side, row, column);
   };
-  const top = shown.columns.map((j) => (j === kind.columns
-    ? header("col", HIDDEN, {by: "hidden", row: null, column: j})
-    : header("col", kind.k[j], {by: "column", row: null, column: j})));
-  const grid = [[el("td", {class: "mx-corner"}), ...top]];
+  const grid = [[el("td"), ...shown.columns.map((j) => header("column", kind.k[j], null, j))]];
   for (const i of shown.rows) {
-    const cells = shown.columns.map((j) => {
-      const cell = document.createElement("td");
-      cell.tabIndex = -1;
-      cell.spot = {by: "cell", row: i, column: j};
-      cell.append("");
-      return cell;
-    });
-    grid.push([header("row", kind.q[i], {by: "row", row: i, column: null}), ...cells]);
+    const cells = shown.columns.map((j) => at(el("td", {role: "gridcell", tabindex: -1}, ""), "cell", i, j));
+    grid.push([header("row", kind.q[i], i, null), ...cells]);
   }
-  const rows = grid.map((cells) => el("tr", null, ...cells));
+  const rows = grid.map((cells) => el("tr", {role: "row"}, ...cells));
   table.append(el("thead", null, rows[0]), el("tbody", null, ...rows.slice(1)));
   return {table, grid, caption, marked: [], entry: null};
 }
