@@ -15,6 +15,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from course.predict import MIME_TYPE
+from mha.view.inline import inline_source
 from tools.colab import METADATA, colab_cell
 from tools.notebook_rules import problems
 from tools.notebooks import ROOT, code_cells, notebook_paths, read, stable
@@ -270,6 +271,29 @@ def test_broken_notebook_is_named(case):
     edit(notebook)
     found = problems(notebook)
     assert [problem for problem in found if expected in problem], found
+
+
+def page_parts() -> dict[str, str]:
+    """The scripts and styles that figures to touch carry in their outputs, as a page has them."""
+    paths = [path for folder in ("mha/view/explorer", "course/touch") for path in sorted((ROOT / folder).glob("*.*s"))]
+    packages = {path: ".".join(path.parent.relative_to(ROOT).parts) for path in paths}
+    return {str(path.relative_to(ROOT)): inline_source(packages[path], path.name) for path in paths}
+
+
+def stale_parts(html: str, parts: dict[str, str]) -> list[str]:
+    """Those of which an output has the beginning and not the whole."""
+    return [name for name, part in parts.items() if part[:70] in html and part not in html]
+
+
+def test_stored_figures_carry_the_present_scripts():
+    parts, seen = page_parts(), 0
+    for path in PATHS:
+        for cell in code_cells(read(path)):
+            htmls = ["".join(output.get("data", {}).get("text/html", "")) for output in cell.outputs]
+            assert [stale_parts(html, parts) for html in htmls] == [[]] * len(htmls), (path.stem, cell.id)
+            seen += sum("<script>" in html for html in htmls)
+    assert seen >= 20
+    assert stale_parts("".join(parts.values()).replace("return", "yield"), parts) != []
 
 
 def listed_files(entry: object) -> list[str]:
