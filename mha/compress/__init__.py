@@ -1,0 +1,1 @@
+"""Make a trained model cheaper: another that learns from it, fewer heads, narrower numbers, shared weights."""
