@@ -13,6 +13,7 @@ from course.touch.mask_grid import mask_grid
 from course.touch.next_token_bars import next_token_bars
 from course.touch.roofline import roofline
 from course.touch.rotary_clock import rotary_clock
+from course.touch.soft_targets import soft_targets
 from course.touch.taken_away import taken_away
 from course.touch.tile_walk import tile_walk
 from course.touch.untrained_stack import untrained_stack
@@ -28,6 +29,7 @@ __all__ = [
     "next_token_bars",
     "roofline",
     "rotary_clock",
+    "soft_targets",
     "taken_away",
     "tile_walk",
     "untrained_stack",
