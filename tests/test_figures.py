@@ -23,6 +23,7 @@ from course.figures import (
     bias_probes,
     chemistry,
     complexity,
+    distillation,
     encoder_block,
     explanation,
     generation,
@@ -445,6 +446,19 @@ DRAWN: dict[str, tuple[Any, ...]] = {
     "heatmaps.in_short": (
         heatmaps.in_short,
         {name: dict.fromkeys(RESTS, 25.0) for name in ("of the weight", "of what moves")},
+    ),
+    "distillation.found_first": (
+        distillation.found_first,
+        {
+            f"{start}, {goal}, 64": RNG.random(5) / 2
+            for start in ("every other", "random")
+            for goal in ("alone", "vectors")
+        },
+        {"teacher": 0.52, "words counted": 0.5, "untrained": 0.44},
+    ),
+    "distillation.time_and_quality": (
+        distillation.time_and_quality,
+        {"teacher": (5.3, 0.55), "every other, taught": (2.6, 0.52), "random, taught": (2.6, 0.1)},
     ),
     "head_patterns.scores_by_head": (
         head_patterns.scores_by_head,
