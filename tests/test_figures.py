@@ -30,6 +30,7 @@ from course.figures import (
     gpt,
     gpu_timing,
     head_patterns,
+    head_pruning,
     heatmaps,
     modern_block,
     multi_head,
@@ -487,6 +488,33 @@ DRAWN: dict[str, tuple[Any, ...]] = {
             for kind in ("unchanged", "shift 2", "shift 1")
         },
     ),
+    "head_pruning.every_set": (
+        head_pruning.every_set,
+        {name: RNG.random((8, 9)) for name in ("best set", "by ablation", "by slope", "mean of all sets")},
+    ),
+    "head_pruning.importance_maps": (
+        head_pruning.importance_maps,
+        {"by ablation: rise of the loss": RNG.normal(size=(6, 12)), "by slope": RNG.random((6, 12))},
+    ),
+    "head_pruning.against_controls": (
+        head_pruning.against_controls,
+        [0, 12, 24, 36, 48, 72],
+        {
+            title: {name: RNG.random((5, 6)) for name in ("in this order", "matched by layer", "by lot")}
+            for title in ("order by ablation", "order by slope")
+        },
+    ),
+    "head_pruning.quality_for_time": (
+        head_pruning.quality_for_time,
+        {name: (RNG.random(6), RNG.random(6)) for name in ("heads, by ablation", "whole layers")},
+    ),
+    "head_pruning.reaction_heads": (
+        head_pruning.reaction_heads,
+        range(9),
+        {name: 0.1 + RNG.random(9) for name in ("best set", "median of all sets")},
+        {name: RNG.random(8) for name in ("best set", "median of all sets")},
+    ),
+    "head_pruning.drawn_gates": (head_pruning.drawn_gates, {x: RNG.random(99) for x in (-2.0, 0.0, 2.0)}),
     "multi_head.reshaped": (
         multi_head.reshaped,
         np.arange(6) + 10 * np.arange(5)[:, None],

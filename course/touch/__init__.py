@@ -8,6 +8,7 @@ from course.touch.atom_links import atom_links, drawing
 from course.touch.attention_plane import attention_plane
 from course.touch.cluster import cluster
 from course.touch.descent import descent
+from course.touch.fewer_heads import fewer_heads
 from course.touch.layer_steps import layer_steps
 from course.touch.mask_grid import mask_grid
 from course.touch.next_token_bars import next_token_bars
@@ -24,6 +25,7 @@ __all__ = [
     "cluster",
     "descent",
     "drawing",
+    "fewer_heads",
     "layer_steps",
     "mask_grid",
     "next_token_bars",
