@@ -13,7 +13,7 @@ on weights. Gates and dropout get three settings each; which one counts is chose
 by the loss, on the examples to choose on.
 
 Fixed before the table was made, after trial runs on seeds 100 and 101, which are not in it: all sizes, rates and
-settings; six seeds, each of which draws its own split, start and batches. Budget: 5 core-minutes.
+settings; five seeds, each of which draws its own split, start and batches. Budget: 4 core-minutes.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ D_MODEL, N_HEADS, N_BLOCKS, BATCH, STEPS, LR, GATE_LR, WARMUP = 32, 8, 2, 32, 30
 TASKS = ("digits", "lookups")
 PENALTIES, DROPOUTS = (0.01, 0.1, 0.3), (0.1, 0.2, 0.4)
 ONE_RATE = 0.1  # of the penalties, that which is tried with one rate too
-SEEDS = range(6)
+SEEDS = range(5)
 
 RUNS: list[Row] = [
     {"task": task, "kind": kind, "setting": setting, "seed": seed}
