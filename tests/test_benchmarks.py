@@ -7,10 +7,12 @@ import torch
 from torch.testing import assert_close
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
-from benchmarks import floors, models, stored
+from benchmarks import floors, models, pruned, stored
 from benchmarks.layers import compared, layers
+from mha.compress.removal import remove_heads
 from mha.measure.cost import attention_cost
 from mha.measure.setting import setting
+from mha.models.pretrained import load_minilm
 
 LENGTH, D_MODEL, N_HEADS = 7, 33, 3
 
@@ -166,3 +168,12 @@ def test_a_column_comes_run_by_run():
     assert stored.by_run(rows, "run", kind="b").tolist() == [[0], [1]]
     with pytest.raises(ValueError, match="got none of 6"):
         stored.by_run(rows, kind="c")
+
+
+@torch.no_grad()
+def test_masked_heads_and_removed_ones_are_the_same_heads():
+    encoder = load_minilm()[0]
+    ids = torch.randint(1000, 30000, (2, LENGTH), generator=torch.Generator().manual_seed(0))
+    smaller = remove_heads(encoder, pruned.heads(pruned.MASKED))
+    assert {block.attn.n_heads for block in smaller.blocks} == {pruned.N_HEADS - pruned.MASKED}
+    assert_close(pruned.masked(encoder, ids), smaller(ids), atol=1e-5, rtol=0)

@@ -65,9 +65,9 @@ def against_controls(counts: Sequence[int], panels: Mapping[str, Mapping[str, Ar
     for ax, (title, lines) in zip(axes, panels.items(), strict=True):
         for (name, values), colour, width in zip(lines.items(), ("C0", "C1", "0.6"), (3.0, 1.2, 1.2), strict=True):
             for line in values:
-                ax.plot(counts, line, color=colour, linewidth=width, label=name)
+                ax.plot(counts, line, "-", color=colour, linewidth=width, label=name)
         ax.set_title(title, fontsize=12)
-        ax.set(ylabel="mean reciprocal rank", ylim=(0, None))
+        ax.set(ylabel="mean reciprocal rank")
     axes[-1].set(xlabel="heads removed, of 72")
     found = dict(zip(*reversed(axes[0].get_legend_handles_labels()), strict=True))  # one line a name
     figure.legend(found.values(), found.keys(), loc="outside upper left", ncols=3)
@@ -84,7 +84,7 @@ def quality_for_time(points: Mapping[str, tuple[Array, Array]]) -> None:
     _, ax = plt.subplots(figsize=(WIDTH, 3.8))
     for (name, (time, quality)), marker in zip(points.items(), "osD", strict=False):
         ax.plot(100 * time, quality, marker=marker, label=name)
-    ax.set(xlabel="processor time (% of the whole encoder's)", ylabel="mean reciprocal rank", ylim=(0, None))
+    ax.set(xlabel="processor time (% of the whole encoder's)", ylabel="mean reciprocal rank")
     ax.invert_xaxis()
     ax.figure.legend(loc="outside upper left", ncols=2)
     plt.show()
