@@ -1,6 +1,6 @@
 """Time and size of the pretrained encoder with heads or layers removed, and with heads that are only masked.
 
-    python -m benchmarks.pruned [--runs 5] [--rounds 6]
+    python -m benchmarks.pruned [--runs 5] [--rounds 2]
 
 Heads go evenly, as many from each layer; layers go from the top. "masked" is the whole encoder with the outputs of half
 the heads multiplied by zero. A forward pass on one thread, in turns, of one text or 32 of 32 tokens each; of a run's
@@ -109,7 +109,7 @@ def main() -> None:
     """Run all, each run in a process of its own, and store it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--rounds", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(1)
     rows = []
