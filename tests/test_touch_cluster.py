@@ -81,8 +81,10 @@ def test_sliders_move_it_and_the_numbers_are_the_packages(open_page):
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [1300, 390])
+@pytest.mark.parametrize("width", [1300, 704, 390])
 def test_it_is_accessible_and_within_the_page(open_page, width, dark):
     page = open_page(cluster(plan=PLAN), dark=dark, viewport={"width": width, "height": 900})
     assert grave_violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    cut = "[...document.querySelectorAll('th')].filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.textContent)"
+    assert page.evaluate(cut) == []
