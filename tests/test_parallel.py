@@ -171,7 +171,7 @@ def test_a_rank_holds_what_paper_says(found, way, n):
     held = CONFIG.n_layers * block + numbers["outside"]
     divided = plan.replicas if plan.sharding == "weights" else 1
     assert found[n]["ways"][way]["held"] == [held / divided] * n
-    gathered = block if divided > 1 else 0
+    gathered = block + numbers["outside"] if divided > 1 else 0
     assert memory(CONFIG, plan)["weights"] == pytest.approx(4 * (held / divided + gathered * (1 - 1 / divided)))
 
 
@@ -202,8 +202,9 @@ def test_memory_by_stage_is_that_of_zero():
     plan = Plan(batch=64, data=64)
     for sharding, gb in (("copies", 120), ("optimizer", 31.4), ("gradients", 16.6), ("weights", 1.9)):
         held = memory(budget.SEVEN_BILLION, replace(plan, sharding=sharding))
-        block = parameters(budget.SEVEN_BILLION)
-        gathered = (block["cut"] + block["whole"]) * 2 * 63 / 64 if sharding == "weights" else 0
+        numbers = parameters(budget.SEVEN_BILLION)
+        whole = numbers["cut"] + numbers["whole"] + numbers["outside"]
+        gathered = whole * 2 * 63 / 64 if sharding == "weights" else 0
         assert (sum(held.values()) - held["activations"] - gathered) * 7.5e9 / n == pytest.approx(gb * 1e9, rel=0.02)
 
 
@@ -255,6 +256,22 @@ def test_operations_are_six_for_each_parameter_and_token():
     plan = Plan(length=64)
     matrices = parameters(budget.SEVEN_BILLION)["all"] - 2048 * 4096  # positions are looked up, not multiplied
     assert operations(budget.SEVEN_BILLION, plan) / (6 * 64 * matrices) == pytest.approx(1, abs=0.01)
+
+
+def test_gpt_3_is_counted_as_others_have_counted_it():
+    """Of 175 billion parameters: Brown et al. 2020, tables 2.1 and D.1; Korthikanti et al. 2022, equation 2 and A.1."""
+    m, n_layers, length, vocab = 12288, 96, 2048, 50257
+    config = GPTConfig(vocab_size=vocab, d_model=m, n_layers=n_layers, n_heads=96, d_ff=4 * m, max_len=length)
+    plan = Plan(batch=1, length=length, heads=8)
+    assert parameters(config)["all"] == pytest.approx(175e9, rel=0.003)
+    a_token = operations(config, Plan(batch=1, length=length)) / length
+    assert 300e9 * a_token == pytest.approx(3.14e23, rel=0.02)
+    # theirs counts all pairs of attention, ours the half that a causal one meets
+    theirs = 72 * n_layers * length * m * m * (1 + length / 2 / (6 * m) + vocab / (12 * m * n_layers))
+    assert a_token * length == pytest.approx(theirs, rel=1e-9)
+    masks = 2  # of dropout, in bytes of each token and channel, which ours leaves out
+    assert memory(config, plan)["activations"] == n_layers * length * m * (10 + 24 / 8 - masks)
+    assert traffic(config, plan)["heads"] == n_layers * 4 * (2 * 7 / 8) * 2 * length * m
 
 
 # --- a rank that fails, and what is left -----------------------------------------------------------------------------

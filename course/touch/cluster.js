@@ -30,7 +30,7 @@ function memory({sizes, replicas, block, held, tokens, stage}) {
   const inner = 4 * model.d_model + (4 * model.d_model + 2 * model.d_ff) / state.heads;
   const kept = state.recomputes ? model.n_layers * model.d_model + inner : model.n_layers * inner;
   return [
-    held * sizes.weight * share(3) + block * sizes.weight * (1 - share(3)),
+    held * sizes.weight * share(3) + (block + numbers.outside) * sizes.weight * (1 - share(3)),
     held * sizes.gradient * share(2),
     held * sizes.optimizer * share(1),
     tokens * kept * sizes.activation,

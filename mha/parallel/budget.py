@@ -106,7 +106,8 @@ def memory(config: GPTConfig, plan: Plan) -> dict[str, float]:
     """Bytes on each rank when the backward pass begins, which is when most is held.
 
     Returns:
-        "weights" (one block's put together again, where they are divided), "gradients", "optimizer", "activations".
+        "weights" (where they are divided, with one block's and those outside the blocks put together again, as
+        `fully_shard` leaves them), "gradients", "optimizer", "activations".
     Raises:
         ValueError: something does not divide; see `Plan`.
     """
@@ -114,7 +115,7 @@ def memory(config: GPTConfig, plan: Plan) -> dict[str, float]:
     n_bytes, (block, held) = BYTES[plan.precision], _held(config, plan)
     stage = SHARDINGS.index(plan.sharding)
     shares = [1.0 if stage < needed else 1 / plan.replicas for needed in (3, 2, 1)]
-    gathered = block * n_bytes.weight * (1 - shares[0])
+    gathered = (block + parameters(config)["outside"]) * n_bytes.weight * (1 - shares[0])
     return {
         "weights": held * n_bytes.weight * shares[0] + gathered,
         "gradients": held * n_bytes.gradient * shares[1],
