@@ -18,6 +18,7 @@ __all__ = ["RankError", "launch"]
 
 LOOK_S = 0.1  # how often torchrun looks after its ranks, and this module after torchrun
 LEAVE_S = 2  # how long the others may take to end by themselves: a stopped one never does
+END_S = 30  # how long torchrun may take to end them by force: a moment, but for a machine that is very busy
 LOOPBACK = {"linux": "lo", "darwin": "lo0"}
 ROOT_CAUSE = re.compile(r"Root Cause.*?rank\s*:\s*(\d+).*?exitcode\s*:\s*(-?\d+)", re.DOTALL)  # torchrun's summary
 
@@ -38,7 +39,8 @@ def launch(module: str, arguments: Sequence[str] = (), *, n_ranks: int, limit_s:
     Returns:
         What the ranks wrote, standard output and errors in one.
     Raises:
-        RankError: a rank ended with an error or by a signal, or limit_s is over.
+        RankError: a rank ended with an error or by a signal, or limit_s is over. On Windows always, as of PyTorch 2.13:
+            torchrun asks for libuv whatever USE_LIBUV says, and PyTorch is built without it there (its issue 178600).
         TypeError, ValueError: n_ranks is no integer from 1 on, or limit_s no positive number.
     """
     check_integer("n_ranks", n_ranks, at_least=1)
@@ -51,8 +53,8 @@ def launch(module: str, arguments: Sequence[str] = (), *, n_ranks: int, limit_s:
         in_time = _watch(process, lines, limit_s)
     finally:
         _end(process)
-    reader.join()
-    if process.stdout is not None:
+    reader.join(END_S)  # a rank that outlived torchrun would keep the pipe open
+    if process.stdout is not None and not reader.is_alive():
         process.stdout.close()
     if process.returncode or not in_time:
         raise RankError(f"{module} on {n_ranks} ranks: {_cause(lines, limit_s if not in_time else None)}")
@@ -95,7 +97,7 @@ def _end(process: subprocess.Popen[str]) -> None:
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(3 * LEAVE_S)
+            process.wait(END_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
