@@ -7,6 +7,7 @@ cells are collected here.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from xdist.scheduler import LoadFileScheduling
 from tools.comparison import output_differences
 from tools.notebooks import read
 from tools.strict_kernel import MAKE_STRICT
+
+NOT_ON_WINDOWS = {"scaling_out.ipynb": "torchrun does not start on Windows, where PyTorch has no libuv"}
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported; the kernels inherit it
 
@@ -60,7 +63,10 @@ class StoredNotebook(IPyNbFile):
             return
         for cell in super().collect():
             shared = {name: getattr(cell, name) for name in ("name", "cell_num", "cell", "options")}
-            yield StoredCell.from_parent(self, **shared)
+            stored = StoredCell.from_parent(self, **shared)
+            if sys.platform == "win32" and self.path.name in NOT_ON_WINDOWS:
+                stored.add_marker(pytest.mark.skip(reason=NOT_ON_WINDOWS[self.path.name]))
+            yield stored
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> StoredNotebook | None:
