@@ -109,6 +109,11 @@ share = Exercise(
             "every rank adds the whole bias, and the sum over ranks has it n times: divide it by the number of ranks.",
         ),
         Mistake(
+            "bias-halved",
+            "b_out / n_ranks -> b_out / 2",
+            "the bias is halved, which is right for two ranks alone: divide by n_ranks.",
+        ),
+        Mistake(
             "bias-times-ranks",
             "b_out / n_ranks -> b_out * n_ranks",
             "the bias is multiplied by the number of ranks: divide it.",
@@ -349,6 +354,12 @@ ring_step = Exercise(
             "correction-upside-down",
             "largest - new -> new - largest",
             "the correction is upside down: it is exp(old largest - new largest), at most 1.",
+        ),
+        Mistake(
+            "nothing-shifted",
+            (f"{_TOTAL} -> total", f"{_WEIGHTED} -> weighted", "np.exp(scores - new) -> np.exp(scores)"),
+            "the exponentials are not shifted, but what comes in was, by the largest score so far: take exp of "
+            "scores - new, and correct the earlier parts.",
         ),
         Mistake(
             "part-alone",
