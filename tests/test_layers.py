@@ -75,8 +75,9 @@ def private_elsewhere(name: str, dotted: str) -> bool:
     return taken.startswith("_") or (module.startswith("_") and folder != home)
 
 
-# The only way to ask a layer whether something hangs on it, and a tensor whether it was written in place.
-OF_TORCH = {"_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks", "_version"}
+# The only way to ask a layer whether something hangs on it, and a tensor whether it was written in place; the only
+# product of int8 matrices.
+OF_TORCH = {"_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks", "_version", "_int_mm"}
 
 
 def private_attributes(source: str) -> set[str]:
