@@ -14,6 +14,8 @@ from course.touch.mask_grid import mask_grid
 from course.touch.next_token_bars import next_token_bars
 from course.touch.roofline import roofline
 from course.touch.rotary_clock import rotary_clock
+from course.figures import 
+from course.touch.rounded_weights import rounded_weights
 from course.touch.soft_targets import soft_targets
 from course.touch.taken_away import taken_away
 from course.touch.tile_walk import tile_walk
@@ -32,6 +34,8 @@ __all__ = [
     "roofline",
     "rotary_clock",
     "soft_targets",
+    ),
+    "rounded_weights",
     "taken_away",
     "tile_walk",
     "untrained_stack",
