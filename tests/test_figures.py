@@ -35,6 +35,7 @@ from course.figures import (
     modern_block,
     multi_head,
     positions,
+    quantization,
     queries_keys_values,
     scaling_out,
     t5,
@@ -55,6 +56,7 @@ KEYS, VALUES, NAMES = RNG.normal(size=(3, 2)), RNG.random((3, 3)), ["sky", "leaf
 SCORES = RNG.normal(size=(2, 3))
 CURVES = RNG.random((5, 7)) + 1.6
 COUNTED = {"trigram": RNG.random(7), "5-gram": RNG.random(7)}
+METHODS = ("nothing", "heads by gradient", "heads by lot", "every other layer", "layers by lot", "distilled", "shared")
 WAYS = {  # bits and repeated runs as in the chapter, since names stand beside the points
     "greedy": (1.8, 0.2),
     "beam of 4": (1.3, 0.31),
@@ -197,6 +199,27 @@ DRAWN: dict[str, tuple[Any, ...]] = {
         {path: 1 + RNG.random((6, 6)) for path in ("explicit", "fused")},
         [64, 128, 256, 512, 1024],
         {path: 1 + RNG.random((6, 5)) for path in ("explicit", "fused")},
+    ),
+    "quantization.errors": (
+        quantization.errors,
+        [str(n // 4) for n in range(24)],
+        {"one scale": RNG.random(24) / 3 + 0.01, "a scale a row": np.full(24, 0.008), "every 32": np.full(24, 0.0055)},
+    ),
+    "quantization.channels": (
+        quantization.channels,
+        {name: RNG.random(384) + 25 * (np.arange(384) == 99) for name in ("into the net, block 1", "into attention")},
+    ),
+    "quantization.quality_and_size": (
+        quantization.quality_and_size,
+        {part: [(20.0 + 20 * n, (-0.01, -0.03, 0.01)) for n in range(3)] for part in ("linear maps", "token table")},
+    ),
+    "quantization.quality_and_cost": (
+        quantization.quality_and_cost,
+        {way: [(90.0 - 9 * n, 1.0, (0.6, 0.55, 0.65)), (25.0, 0.4, (0.5, 0.4, 0.6))] for n, way in enumerate(METHODS)},
+    ),
+    "quantization.shared_blocks": (
+        quantization.shared_blocks,
+        {kind: (80e3 + 20e3 * n, 160e3, (4.1, 4.0, 4.2)) for n, kind in enumerate(("apart", "shared", "wide"))},
     ),
     "gpu_timing.roofline": (
         gpu_timing.roofline,
