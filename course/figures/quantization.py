@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
 from course.figures import WIDTH
@@ -59,7 +60,7 @@ def channels(largest: Mapping[str, Array]) -> None:
     ax.set(xscale="log", yscale="log", ylabel="largest number / median channel's", xlabel="channels, largest first (%)")
     for axis, ticks in ((ax.xaxis, (0.1, 1, 10, 100)), (ax.yaxis, (0.3, 1, 3, 10, 30))):
         axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
-        axis.set_minor_locator(plt.NullLocator())
+        axis.set_minor_locator(NullLocator())
     figure.legend(loc="outside upper left", ncols=2)
     plt.show()
 
@@ -125,4 +126,4 @@ def _plain(ax: Axes) -> None:
     low, high = ax.get_ylim()
     ticks = [tick for tick in (0.3, 1, 3, 10, 30) if low <= tick <= high]
     ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-    ax.yaxis.set_minor_locator(plt.NullLocator())
+    ax.yaxis.set_minor_locator(NullLocator())
