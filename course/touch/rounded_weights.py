@@ -106,10 +106,10 @@ def _picture(row: Array, found: Rounding, reach: float, group: int, bits: int) -
     mine, other = _two_steps(row, found.steps, group)
     top = largest_level(bits)
     rows = ""
-    for words, step, name in (("with the outlier", mine, "mine"), ("another group", other, "other")):
+    for words, step, name in (("the group of the largest weight", mine, "mine"), ("another group", other, "other")):
         path = element("path", d=_ticks(step, top, reach), data_part=name, **line)
         drawing = element("svg", path, viewBox="0 0 100 10", height=14, **shape)
-        rows += f"<p class=mt-axis-name>levels, {words}</p>{drawing}"
+        rows += f"<p class=mt-axis-name>levels in {words}</p>{drawing}"
     return histogram + rows
 
 
