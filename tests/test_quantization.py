@@ -50,15 +50,16 @@ def by_hand(x, layer, scheme):
     if scheme.activations == "int8":
         step = x.abs().amax(-1, keepdim=True) / 127
         x = step * (x / step).round()
-    return torch.stack([(x * row).sum(-1) for row in w], -1) + layer.bias.detach().double()
+    out = torch.stack([(x * row).sum(-1) for row in w], -1)
+    return out if layer.bias is None else out + layer.bias.detach().double()
 
 
 @ids
-@pytest.mark.parametrize("shape", [(1, 12), (3, 12), (2, 3, 12), (0, 12)])
-def test_a_linear_map_is_the_product_of_what_is_rounded(scheme, shape):
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("shape", [(1, 12), (3, 12), (2, 23, 12), (0, 12)])
+def test_a_linear_map_is_the_product_of_what_is_rounded(scheme, shape, bias):
     torch.manual_seed(1)
-    layer, x = nn.Linear(12, 7), torch.randn(shape)
-    nn.init.normal_(layer.bias)
+    layer, x = nn.Linear(12, 7, bias=bias), torch.randn(shape)
     with torch.no_grad():
         out = QuantizedLinear.of(layer, scheme)(x)
     assert (out.shape, out.dtype) == ((*shape[:-1], 7), torch.float32)
@@ -227,6 +228,10 @@ def read_elsewhere(model):
     model.blocks[1].ffn.up.norm.again = model.blocks[1].ffn.up.weight
 
 
+def with_a_part(model):
+    model.blocks[1].ffn.up.norm = nn.LayerNorm(3)
+
+
 def infinite(model):
     model.blocks[1].ffn.up.weight.data[0, 0] = torch.inf
 
@@ -248,6 +253,7 @@ def bare(model):
         (hooked, "blocks.1.ffn.up.weight: its layer carries a hook"),
         (tied, "blocks.0.ffn.up: its weight is read by blocks.1.ffn.up as well"),
         (read_elsewhere, "blocks.1.ffn.up.norm.again: it stands in a Module"),
+        (with_a_part, "blocks.1.ffn.up.weight: its layer carries a hook, pruning, a part"),
         (infinite, "blocks.1.ffn.up.weight: it is not finite"),
         (double, "blocks.1.ffn.up.weight: it is torch.float64, expected torch.float32"),
         (bare, "blocks.1.ffn.up.more: it is no weight of its layer"),
