@@ -14,7 +14,6 @@ from course.touch.mask_grid import mask_grid
 from course.touch.next_token_bars import next_token_bars
 from course.touch.roofline import roofline
 from course.touch.rotary_clock import rotary_clock
-from course.figures import 
 from course.touch.rounded_weights import rounded_weights
 from course.touch.soft_targets import soft_targets
 from course.touch.taken_away import taken_away
@@ -33,9 +32,8 @@ __all__ = [
     "next_token_bars",
     "roofline",
     "rotary_clock",
-    "soft_targets",
-    ),
     "rounded_weights",
+    "soft_targets",
     "taken_away",
     "tile_walk",
     "untrained_stack",
