@@ -57,7 +57,7 @@ def channels(largest: Mapping[str, Array]) -> None:
         rank = np.arange(1, len(sizes) + 1) / len(sizes)
         ax.plot(100 * rank, descending / np.median(descending), color=colour, label=place)
         ax.plot(100 * rank[:1], descending[:1] / np.median(descending), marker, color=colour)
-    ax.set(xscale="log", yscale="log", ylabel="largest number / median channel's", xlabel="channels, largest first (%)")
+    ax.set(xscale="log", yscale="log", ylabel="largest / median channel's", xlabel="channels, largest first (%)")
     for axis, ticks in ((ax.xaxis, (0.1, 1, 10, 100)), (ax.yaxis, (0.3, 1, 3, 10, 30))):
         axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
         axis.set_minor_locator(NullLocator())
