@@ -59,6 +59,16 @@ def every_hth(value, out, kept, n_heads):
     return value[rows], out[:, rows]
 
 
+def in_turn(value, out, kept, n_heads):
+    channels = [head + n_heads * c for c in range(out.shape[1] // n_heads) for head in kept]
+    return value[channels], out[:, channels]
+
+
+def by_norm(outputs, gradients):
+    sizes = abs((outputs * gradients).sum((2, 3))).mean(0)
+    return sizes / np.linalg.norm(sizes)
+
+
 def with_out(change):
     return lambda v, o, k, h: (smaller_by_axes(v, o, k, h)[0], change(o, len(k) * (o.shape[1] // h)))
 
@@ -87,6 +97,7 @@ WRONG = [
     (check.smaller_layer, lambda v, o, k, h: smaller_by_axes(v, o, range(len(k)), h), "first-heads", "kept names"),
     (check.smaller_layer, masked, "masked", "saves nothing"),
     (check.smaller_layer, every_hth, "every-hth", "channels in a row"),
+    (check.smaller_layer, in_turn, "every-hth-in-turn", "in turn"),
     (check.smaller_layer, lambda v, o, k, h: (v[k], o[:, k]), "one-channel", "one row a head"),
     (check.slope_importance, lambda o, g: (o * g).sum((2, 3)).mean(0), "signed", "signs cancel"),
     (check.slope_importance, lambda o, g: abs((o * g).sum((2, 3)).mean(0)), "size-of-mean", "size of the mean"),
@@ -99,6 +110,8 @@ WRONG = [
     (check.slope_importance, lambda o, g: abs((o * g).sum((2, 3))), "each-text", "one number a head"),
     (check.slope_importance, lambda o, g: abs((o * g).sum((2, 3))).mean(1), "over-heads", "over the texts"),
     (check.slope_importance, lambda o, g: ((o * g).sum((2, 3)) ** 2).mean(0), "squares", "these are squares"),
+    (check.slope_importance, lambda o, g: abs((o * g)[:, :, -1].sum(2)).mean(0), "last-token", "last token alone"),
+    (check.slope_importance, by_norm, "normalised", "does not divide"),
 ]
 
 

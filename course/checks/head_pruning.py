@@ -73,6 +73,11 @@ smaller_layer = Exercise(
             "a head is d channels in a row, from head · d on, not every n_heads-th channel.",
         ),
         Mistake(
+            "every-hth-in-turn",
+            f"{_CHANNELS} -> (heads + n_heads * np.arange(d)[:, None]).reshape(-1)",
+            "a head is d channels in a row, from head · d on: this takes one channel of each head in turn.",
+        ),
+        Mistake(
             "gone-instead",
             "heads = kept + 0 -> heads = np.setdiff1d(np.arange(n_heads), kept)",
             "these are the heads that should go: kept names those that stay.",
@@ -212,6 +217,16 @@ slope_importance = Exercise(
             f"{_SLOPES} -> slopes = products[:, :, 0].sum(axis=2)",
             "this is the first token alone: the gate acts on all tokens, so add them up.",
         ),
+        Mistake(
+            "last-token",
+            f"{_SLOPES} -> slopes = products[:, :, -1].sum(axis=2)",
+            "this is the last token alone: the gate acts on all tokens, so add them up.",
+        ),
+        Mistake(
+            "normalised",
+            f"{_MEAN} -> importance = sizes.mean(axis=0) / np.sqrt((sizes.mean(axis=0) ** 2).sum())",
+            "these are divided by their norm over the heads: equation (2) does not divide.",
+        ),
     ),
 )
 
@@ -225,6 +240,7 @@ saved = Numbers(
             49152: "that leaves out the biases of the head's queries, keys and values, 32 each.",
             36960: "that is q, k and v: the head has 32 columns of the output matrix too.",
             36864: "that is q, k and v without biases: the head has 32 columns of the output matrix too.",
+            49280: "that counts 32 biases for the output too: its bias belongs to no head and stays.",
             49632: "the output's bias belongs to no head: it stays.",
             12288: "that is one of the head's four matrices.",
             590976: "those are the numbers of all twelve heads of a layer: one head is asked for.",
@@ -233,6 +249,7 @@ saved = Numbers(
         },
         "share_of_file": {
             0.5: "half of the heads go, but heads are a part of the file: most of it is words and feed-forward nets.",
+            1 - 36 * 49248 / 22565376: "that is what is left: how much goes is asked for.",
             1 / 6: "that is their share of the blocks' products: the file holds the table of tokens too.",
             49248 / 22565376: "that is one head: 36 go.",
             72 * 49248 / 22565376: "that is all 72 heads: 36 go.",
@@ -243,6 +260,8 @@ saved = Numbers(
             0.5: "half of the attention goes, but the feed-forward nets multiply twice as much as the attention does.",
             1 / 3: "that is the whole attention: half of its heads go.",
             1 / 4: "attention takes 4 m², the feed-forward net 8 m²: a third is attention, not a half.",
+            5 / 6: "that is what is left: how much goes is asked for.",
+            1 / 5: "that is relative to what is left: divide by the products of the whole block.",
             1 / 12: "attention is a third of the products, and half of it goes.",
             1 / 8: "the feed-forward net has two maps, m to 4 m and back: 8 m², beside 4 m² of attention.",
         },
