@@ -101,6 +101,8 @@ def reaction_heads(left: Sequence[int], loss: Mapping[str, Array], mapped: Mappi
         for (name, line), marker, colour in zip(values.items(), "os^", ("C0", "0.45", "C1"), strict=False):
             ax.plot(left[-len(line) :], scale * line, marker=marker, color=colour, label=name if scale == 1 else None)
     axes[0].set(ylabel="loss of masked\ntokens (nats)", yscale="log")
+    axes[0].set_yticks([0.3, 1, 3], ["0.3", "1", "3"])
+    axes[0].minorticks_off()
     axes[1].set(ylabel="atoms mapped (%)", ylim=(0, 104), xlabel="heads left")
     figure.legend(loc="outside upper left", ncols=2)
     plt.show()
