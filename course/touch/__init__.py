@@ -10,6 +10,7 @@ from course.touch.cluster import cluster
 from course.touch.descent import descent
 from course.touch.fewer_heads import fewer_heads
 from course.touch.layer_steps import layer_steps
+from course.touch.learning_curves import learning_curves
 from course.touch.mask_grid import mask_grid
 from course.touch.next_token_bars import next_token_bars
 from course.touch.roofline import roofline
@@ -28,6 +29,7 @@ __all__ = [
     "drawing",
     "fewer_heads",
     "layer_steps",
+    "learning_curves",
     "mask_grid",
     "next_token_bars",
     "roofline",
