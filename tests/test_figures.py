@@ -26,6 +26,7 @@ from course.figures import (
     distillation,
     encoder_block,
     explanation,
+    generalization,
     generation,
     gpt,
     gpu_timing,
@@ -75,6 +76,8 @@ TESTS = [*(f"WEAT {n}" for n in range(1, 11)), "WEAT 4, one token", "WEAT 5, one
 CONTRASTS = ["he / she", "father / mother", "he / they", "child / children", "present / past", "anna / emma"]
 CONTRASTS += ["cat / horse", "this / that", "occupations"]
 
+REGULARISERS = ["dropout", "attention dropout", "head dropout", "weight decay", "label smoothing", "early stopping"]
+REGULARISERS += ["gates"]
 WORDS = ["New", "York", "is", "a", "city"]
 RESTS = ("[CLS]", "[SEP]", "punctuation", "words")
 FAULTS = ("future", "padding", "shortcut", "place", "merge", "dead")
@@ -266,6 +269,39 @@ DRAWN: dict[str, tuple[Any, ...]] = {
         COUNTED,
     ),
     "gpt.bits_by_reach": (gpt.bits_by_reach, [1, 2, 4, 8, 16, 32, 64], CURVES, COUNTED),
+    "generalization.fits": (
+        generalization.fits,
+        [20, 100, 200],
+        {
+            name: (RNG.random((5, 3)), 2 * RNG.random((5, 3)))
+            for name in ("4 channels", "32, knows 50", "32, knows 800")
+        },
+    ),
+    "generalization.two_changes": (
+        generalization.two_changes,
+        {
+            data: ({way: Interval(0.1, -0.2, 0.3) for way in REGULARISERS},) * 2
+            for data in ("60 digits", "400 digits", "600 texts")
+        },
+        ["test loss (%)", "gap (nats)"],
+    ),
+    "generalization.chosen_and_judged": (
+        generalization.chosen_and_judged,
+        {way: (100 * RNG.random(8), 100 * RNG.random(8)) for way in ("usual", "by lot", "Optuna")},
+    ),
+    "generalization.heads_by_task": (
+        generalization.heads_by_task,
+        [2, 4, 8],
+        {task: {n: Interval(-10.0, -20.0, 3.0) for n in (2, 4, 8)} for task in ("digits", "packages", "dates")},
+    ),
+    "generalization.in_short": (
+        generalization.in_short,
+        {
+            "ways": {f"{way}, 60 digits": Interval(-10.0, -20.0, 3.0) for way in REGULARISERS},
+            "tuning": {"10 trials by Optuna": Interval(-10.0, -20.0, 3.0)},
+            "heads": {f"4 heads, {task}": Interval(-40.0, -50.0, -3.0) for task in ("digits", "packages", "dates")},
+        },
+    ),
     "generation.likely_and_repeated": (
         generation.likely_and_repeated,
         {way: bits + 0.3 * RNG.random(5) for way, (bits, _) in WAYS.items()},
