@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from course.columns import Interval
-from mha.statistics.bootstrap import percentile_interval
-from mha.statistics.crossed import crossed_weights
+from mha.statistics.grouped import grouped_interval
 from mha.statistics.intervals import student_interval
 
 __all__ = ["grouped_mean", "mean"]
@@ -31,11 +30,8 @@ def grouped_mean(values: ArrayLike, *groups: Sequence[Hashable], seed: int = 0, 
     Args:
         groups: one or more kinds of group, of each one label a value: modules, say, or classes and blocks.
     Raises:
-        ValueError: no kind of group, or one whose labels are not as many as the values.
+        ValueError: as for `grouped_interval`, where values, labels or groups do not fit.
     """
-    drawn = crossed_weights(groups, rng=np.random.default_rng(seed), n_samples=n_samples)
     given = np.asarray(values, dtype=float)
-    if given.shape != drawn.shape[1:]:
-        raise ValueError(f"values must be one for each of {drawn.shape[1]} labels, got shape {given.shape}")
-    ends = percentile_interval(drawn @ given / drawn.sum(1))
+    ends = grouped_interval(given, *groups, rng=np.random.default_rng(seed), n_samples=n_samples)
     return Interval(float(given.mean()), *map(float, ends))
