@@ -107,6 +107,29 @@ WRONG = [
         "over-rows",
         "axis=-1",
     ),
+    (
+        check.soft_target_loss,
+        lambda s, t, c: c**2 * (softmax(t / c, 0) * np.log(softmax(t / c, 0) / softmax(s / c, 0))).sum(0).mean(),
+        "over-rows",
+        "axis=-1",
+    ),
+    (
+        check.soft_target_loss,
+        lambda s, t, c: c**2 * (softmax(t / c) * (t - s) / c).sum(-1).mean(),
+        "logits-for-logarithms",
+        "logsumexp",
+    ),
+    (
+        check.soft_target_loss,
+        lambda s, t, c: (
+            c**2 * F.kl_div(torch.as_tensor(softmax(s / c)), torch.as_tensor(softmax(t / c)), reduction="batchmean")
+        ),
+        "probabilities-for-logarithms",
+        "F.kl_div",
+    ),
+    (check.hidden_loss, lambda s, t, m: F.mse_loss(s[m], t[m]), "called-a-number", "torch.as_tensor"),
+    (check.hidden_loss, lambda s, t, m: ((s * m[:, :, None] - t) ** 2).mean(), "padding-counted", "real tokens alone"),
+    (check.hidden_loss, lambda s, t, m: (s - t)[m].mean() ** 2, "mean-first", "square first"),
     (check.hidden_loss, lambda s, t, m: squares(s, t, m).mean(), "padding-counted", "real tokens alone"),
     (check.hidden_loss, lambda s, t, m: (squares(s, t, m) * m).mean(), "divided-by-all", "still counted"),
     (check.hidden_loss, lambda s, t, m: squares(s, t, m)[~m].mean(), "padding-alone", "real token"),

@@ -118,6 +118,23 @@ soft_target_loss = Exercise(
             "over-rows",
             (f"{_T} -> teacher / temperature, axis=0", f"{_S} -> student / temperature, axis=0"),
             "the softmax runs over the rows of the batch: it runs over the candidates, axis=-1.",
+            also=(
+                (
+                    f"{_T} -> teacher / temperature, axis=0",
+                    f"{_S} -> student / temperature, axis=0",
+                    f"{_LOSS} -> temperature**2 * terms.sum(axis=0).mean()",
+                ),
+            ),
+        ),
+        Mistake(
+            "logits-for-logarithms",
+            f"{_TERMS} -> p * (teacher - student) / temperature",
+            "logits stand where logarithms of probabilities belong: take off each row's logsumexp first.",
+        ),
+        Mistake(
+            "probabilities-for-logarithms",
+            f"{_TERMS} -> p * (t - np.exp(s))",
+            "the student's probabilities stand where their logarithms belong; F.kl_div too takes logarithms first.",
         ),
         Mistake(
             "squared-difference",
@@ -158,6 +175,9 @@ hidden_loss = Exercise(
             "padding-counted",
             f"{_REAL} -> real = of_tokens",
             "padding is counted: what an encoder makes of it means nothing, so average over real tokens alone.",
+            also=(
+                (f"{_REAL} -> real = of_tokens", "(student - teacher) -> (student * key_mask[:, :, None] - teacher)"),
+            ),
         ),
         Mistake(
             "divided-by-all",
@@ -218,6 +238,12 @@ hidden_loss = Exercise(
             "mean-first",
             "squared.mean(axis=-1) -> (student - teacher).mean(axis=-1) ** 2",
             "the differences are averaged before they are squared, and cancel: square first.",
+            also=(
+                (
+                    "(student - teacher) ** 2 -> (student - teacher)",
+                    f"{_MEAN} -> loss = real.mean() ** 2",
+                ),
+            ),
         ),
         Mistake(
             "student-alone",
@@ -235,7 +261,7 @@ saved = Numbers(
     mistakes={
         "weights": {
             0.5: "that is half of everything: the student keeps the whole table, 11.92 million of 22.57.",
-            0.236: "that is what goes: the part that stays is asked for.",
+            0.236: "that is three of the layers, as many as go: three layers and the table stay.",
             0.691: "that is relative to the student: divide by the teacher's number.",
             0.472: "that is what the six layers make of the teacher: add the table to three of them.",
             0.528: "that is the table alone: three layers stay too.",
@@ -248,6 +274,7 @@ saved = Numbers(
         "products_narrow": {
             0.25: "halving the width halves each matrix both ways: a quarter in each layer, and half of the layers.",
             0.5: "halving the width halves each matrix both ways: a quarter in each layer, and half of the layers.",
+            0.875: "that is what goes: the share that stays is asked for.",
             0.0625: "that is a quarter twice: half of the layers, and a quarter in each.",
             8.0: "that is how much faster: the share that stays is asked for.",
         },

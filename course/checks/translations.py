@@ -154,6 +154,14 @@ TRANSLATIONS: tuple[tuple[str, Translation], ...] = (
         r"'(?:builtin_function_or_method|function|method)' object is not subscriptable|\bfunction' and|method' and",
         _fixed("not-called", "a function is used without being called: brackets () are missing after it."),
     ),
+    (
+        r"'int' object is not callable",
+        _fixed(
+            "called-a-number",
+            "a number is called: PyTorch's functions call .size(), which of NumPy arrays is a number, so give them "
+            "torch.as_tensor(x); or an operator is missing before ().",
+        ),
+    ),
     (r"object is not callable", _fixed("called-an-array", "() calls a function: is an operator missing, or [] meant?")),
     (
         r"referenced before assignment|not associated with a value",
