@@ -38,7 +38,8 @@ def missing(root: Path, version: Callable[[str], str | None] = installed) -> lis
         version: says which version of a package is there, None for none.
     """
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    names = [re.match(r"[\w.-]+", wanted)[0] for wanted in project["dependencies"]]
+    asked = [*project["dependencies"], *project.get("optional-dependencies", {}).get("chapters", [])]
+    names = [re.match(r"[\w.-]+", wanted)[0] for wanted in asked]
     lines = (root / "requirements.txt").read_text(encoding="utf-8")
     pins = dict(re.findall(r"^([\w.-]+)==(\S+)", lines, re.MULTILINE))
     lacking = [name for name in names if version(name) is None or (name in EXACT and version(name) != pins[name])]
