@@ -11,6 +11,7 @@ import scipy.stats
 import torch
 
 from course.checks import attention as check
+from tests.told import wrong_answer_tests
 
 # ---- right answers, written differently
 
@@ -662,18 +663,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("judge", "answer", "diagnosis", "phrase"), WRONG)
-def test_wrong_answers_are_told_what_is_wrong(judge, answer, diagnosis, phrase):
-    feedback = judge(answer)
-    assert not feedback.ok
-    assert feedback.diagnosis == diagnosis
-    assert phrase in feedback.message
-
-
-@pytest.mark.parametrize("name", list(check.EXERCISES))
-def test_each_check_meets_six_wrong_answers_with_a_diagnosis_each(name):
-    diagnoses = [diagnosis for judge, _, diagnosis, _ in WRONG if judge is getattr(check, name)]
-    assert len(set(diagnoses)) >= 6
+test_wrong_answers_are_told, test_each_check_meets_six_that_differ = wrong_answer_tests(check, WRONG)
 
 
 def test_softmax_with_a_small_number_in_the_sum_is_not_put_down_to_float32_alone():

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from course.checks import bert as check
+from tests.told import wrong_answer_tests
 
 # ---- right answers, written differently
 
@@ -200,18 +201,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("judge", "answer", "diagnosis", "phrase"), WRONG)
-def test_wrong_answers_are_told_what_is_wrong(judge, answer, diagnosis, phrase):
-    feedback = judge(answer)
-    assert not feedback.ok
-    assert feedback.diagnosis == diagnosis, feedback
-    assert phrase in feedback.message
-
-
-@pytest.mark.parametrize("name", list(check.EXERCISES))
-def test_each_check_meets_six_wrong_answers_with_a_diagnosis_each(name):
-    diagnoses = [diagnosis for judge, _, diagnosis, _ in WRONG if judge is getattr(check, name)]
-    assert len(set(diagnoses)) >= 6
+test_wrong_answers_are_told, test_each_check_meets_six_that_differ = wrong_answer_tests(check, WRONG)
 
 
 @pytest.mark.parametrize("limits", [(np.less_equal, np.less), (np.less, np.less_equal)])

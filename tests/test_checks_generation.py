@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from course.checks import generation as check
 from mha.cache import KVCache
 from mha.generate import probabilities
+from tests.told import wrong_answer_tests
 
 # ---- right answers, written differently
 
@@ -233,15 +234,4 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("judge", "answer", "diagnosis", "phrase"), WRONG)
-def test_wrong_answers_are_told_what_is_wrong(judge, answer, diagnosis, phrase):
-    feedback = judge(answer)
-    assert not feedback.ok
-    assert feedback.diagnosis == diagnosis, feedback
-    assert phrase in feedback.message, feedback
-
-
-@pytest.mark.parametrize("name", list(check.EXERCISES))
-def test_each_check_meets_six_wrong_answers_with_a_diagnosis_each(name):
-    diagnoses = [diagnosis for judge, _, diagnosis, _ in WRONG if judge is getattr(check, name)]
-    assert len(set(diagnoses)) >= 6
+test_wrong_answers_are_told, test_each_check_meets_six_that_differ = wrong_answer_tests(check, WRONG)

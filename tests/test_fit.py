@@ -7,7 +7,7 @@ import io
 import pytest
 from pypdf import PdfReader
 
-from tests.built_book import SETTLED, page_names
+from tests.built_book import SETTLED, page_names_to_be
 
 SCREENS = (1300, 1920, 390)
 PAPER = 695  # what A4 leaves between the margins of book.css, in CSS pixels
@@ -50,14 +50,11 @@ def cut_off(page):
     return found + [f"paper: {one}" for one in page.evaluate(CUT, True)]
 
 
-def test_no_equation_and_no_code_is_cut(page, built):
-    found = {}
-    for name in page_names(built):
-        page.emulate_media(media="screen")
-        page.goto((built / name).as_uri())
-        page.evaluate(SETTLED, "light")
-        found[name] = cut_off(page)
-    assert {name: cut for name, cut in found.items() if cut} == {}
+@pytest.mark.parametrize("name", page_names_to_be(), ids="page={}".format)
+def test_no_equation_and_no_code_is_cut(page, built, name):
+    page.goto((built / name).as_uri())
+    page.evaluate(SETTLED, "light")
+    assert cut_off(page) == []
 
 
 def test_what_is_cut_is_noticed(page):

@@ -19,6 +19,7 @@ from course.touch.fragment import TouchFigure, number
 from mha.generate import probabilities
 from mha.positions import Rotary
 from mha.reference import softmax
+from tests.explorer_page import grave_violations
 
 KEYS = np.array([[1.6, 0.3], [0.2, 1.4], [-1.6, -0.1], [0.1, -0.9]])
 COLOURS = np.array([[0.0, 0.45, 0.7], [0.0, 0.62, 0.45], [0.84, 0.37, 0.0], [0.94, 0.89, 0.26]])
@@ -491,6 +492,15 @@ READ = """() => [...document.querySelectorAll('.mt')].map((root) => {
   rest.querySelectorAll(gone).forEach((node) => node.remove());
   return rest.textContent;
 })"""
+
+
+def assert_it_fits(open_page, *figures, width, dark):
+    """On a page of that width nothing sticks out, axe finds nothing grave, and scripts change no word."""
+    page = open_page(*figures, dark=dark, viewport={"width": width, "height": 900})
+    assert page.evaluate(OUTSIDE) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert grave_violations(page) == []
+    assert page.evaluate(READ) == open_page(*figures, java_script_enabled=False).evaluate(READ)
 
 
 def test_the_script_takes_over_without_changing_a_word(open_page):

@@ -11,8 +11,7 @@ from playwright.sync_api import Page
 from course.touch import atom_links, drawing
 from course.touch.fragment import TouchFigure
 from mha.tasks.reactions import reactions
-from tests.explorer_page import grave_violations
-from tests.test_touch import OUTSIDE, READ, page_of, part, slide, words_of
+from tests.test_touch import assert_it_fits, page_of, part, slide, words_of
 from tests.test_touch import open_page as open_page  # a fixture
 
 ESTER = next(one for one in reactions() if one.kind == "ester")  # CC(C)(C)C(=O)O.CCO>>CCOC(=O)C(C)(C)C
@@ -103,9 +102,4 @@ def test_hand_and_keys_go_to_each_atom(open_page):
 
 @pytest.mark.parametrize(("width", "dark"), [(390, False), (1300, True)], ids=["phone, light", "desk, dark"])
 def test_it_fits_is_accessible_and_scripts_change_no_word(open_page, width, dark):
-    page = open_page(figure(), dark=dark, viewport={"width": width, "height": 900})
-    assert page.evaluate(OUTSIDE) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert grave_violations(page) == []
-    without = open_page(figure(), java_script_enabled=False)
-    assert page.evaluate(READ) == without.evaluate(READ)
+    assert_it_fits(open_page, figure(), width=width, dark=dark)

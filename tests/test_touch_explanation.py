@@ -10,8 +10,7 @@ from playwright.sync_api import Page
 
 from course.touch import taken_away
 from course.touch.fragment import TouchFigure
-from tests.explorer_page import grave_violations
-from tests.test_touch import HOSTILE, OUTSIDE, READ, page_of, part, words_of
+from tests.test_touch import HOSTILE, assert_it_fits, page_of, part, words_of
 from tests.test_touch import open_page as open_page  # a fixture
 
 WORDS = ["compute", "the", "<norm>"]
@@ -76,9 +75,4 @@ def test_a_choice_shows_the_number_of_that_set(open_page):
 
 @pytest.mark.parametrize(("width", "dark"), [(390, False), (1300, True)], ids=["phone, light", "desk, dark"])
 def test_it_fits_is_accessible_and_scripts_change_no_word(open_page, width, dark):
-    figures = [figure(), figure(gone=[1, 2])]
-    page = open_page(*figures, dark=dark, viewport={"width": width, "height": 900})
-    assert page.evaluate(OUTSIDE) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert grave_violations(page) == []
-    assert page.evaluate(READ) == open_page(*figures, java_script_enabled=False).evaluate(READ)
+    assert_it_fits(open_page, figure(), figure(gone=[1, 2]), width=width, dark=dark)

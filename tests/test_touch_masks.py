@@ -12,8 +12,7 @@ from playwright.sync_api import Page
 from course.touch import mask_grid
 from course.touch.fragment import number
 from mha.attention import attention
-from tests.explorer_page import grave_violations
-from tests.test_touch import OUTSIDE, READ, page_of, part, words_of
+from tests.test_touch import assert_it_fits, page_of, part, words_of
 from tests.test_touch import open_page as open_page  # a fixture
 
 SCORES = np.random.default_rng(0).normal(size=(5, 7)).round(1)
@@ -65,11 +64,7 @@ def test_the_first_state_reads_without_scripts():
 @pytest.mark.parametrize(("width", "dark"), [(390, False), (1300, True)], ids=["phone, light", "desk, dark"])
 def test_it_fits_is_accessible_and_scripts_change_no_word(open_page, width, dark):
     figures = [mask_grid(np.full((7, 7), -9.0), {"all": np.ones((7, 7), bool)}), mask_grid(SCORES, {"late": LATE})]
-    page = open_page(*figures, dark=dark, viewport={"width": width, "height": 900})
-    assert page.evaluate(OUTSIDE) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert grave_violations(page) == []
-    assert page.evaluate(READ) == open_page(*figures, java_script_enabled=False).evaluate(READ)
+    assert_it_fits(open_page, *figures, width=width, dark=dark)
 
 
 @pytest.mark.parametrize(

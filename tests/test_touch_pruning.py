@@ -8,8 +8,7 @@ import pytest
 
 from course.touch import fewer_heads
 from course.touch.fragment import TouchFigure
-from tests.explorer_page import grave_violations
-from tests.test_touch import HOSTILE, OUTSIDE, READ, page_of, part, words_of
+from tests.test_touch import HOSTILE, assert_it_fits, page_of, part, words_of
 from tests.test_touch import open_page as open_page  # a fixture
 
 ORDERS = {
@@ -72,8 +71,4 @@ def test_slider_and_choice_show_the_heads_and_scores_of_that_order(open_page):
 
 @pytest.mark.parametrize(("width", "dark"), [(390, False), (1300, True)], ids=["phone, light", "desk, dark"])
 def test_it_fits_is_accessible_and_scripts_change_no_word(open_page, width, dark):
-    page = open_page(figure(), dark=dark, viewport={"width": width, "height": 900})
-    assert page.evaluate(OUTSIDE) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert grave_violations(page) == []
-    assert page.evaluate(READ) == open_page(figure(), java_script_enabled=False).evaluate(READ)
+    assert_it_fits(open_page, figure(), width=width, dark=dark)
