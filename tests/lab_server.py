@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import Request, urlopen
@@ -70,11 +71,12 @@ class Server:
         raise TimeoutError(f"JupyterLab did not answer within 60 s:\n{Path(self.log.name).read_text(encoding='utf-8')}")
 
     def close(self) -> None:
-        children = psutil.Process(self.process.pid).children(recursive=True)
-        for process in [*children, psutil.Process(self.process.pid)]:
-            process.terminate()
+        processes = tree(self.process.pid)
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.terminate()
         self.process.wait(timeout=30)
-        psutil.wait_procs(children, timeout=30)
+        psutil.wait_procs(processes, timeout=30)
         self.log.close()
 
 
@@ -85,13 +87,19 @@ def written(folder: Path, name: str, text: str) -> Path:
     return folder
 
 
+def tree(pid: int) -> list[psutil.Process]:
+    """A process and all it started; nothing where it has ended, or ends while it is being asked."""
+    with suppress(psutil.NoSuchProcess):
+        root = psutil.Process(pid)
+        return [root, *root.children(recursive=True)]
+    return []
+
+
 def resident_bytes(pid: int) -> int:
     total = 0
-    for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
-        try:
+    for process in tree(pid):
+        with suppress(psutil.NoSuchProcess):  # ended between the listing and the question
             total += process.memory_info().rss
-        except psutil.NoSuchProcess:  # ended between the listing and the question
-            continue
     return total
 
 
