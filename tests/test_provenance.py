@@ -169,11 +169,15 @@ def copied(tmp_path_factory):
     return root
 
 
+@pytest.fixture(scope="module")
+def before(copied):
+    return {name: code_hash(name, [], copied) for name in TABLES}
+
+
 @pytest.mark.parametrize(("path", "old", "new", "expected"), DEEP)
-def test_one_line_deep_down_dates_the_tables_that_stand_on_it_and_no_other(copied, path, old, new, expected):
+def test_one_line_deep_down_dates_the_tables_that_stand_on_it_and_no_other(copied, before, path, old, new, expected):
     text = (copied / path).read_text(encoding="utf-8")
     assert old in text
-    before = {name: code_hash(name, [], copied) for name in TABLES}
     (copied / path).write_text(text.replace(old, new, 1), encoding="utf-8")
     after = {name: code_hash(name, [], copied) for name in TABLES}
     (copied / path).write_text(text, encoding="utf-8")
