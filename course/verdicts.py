@@ -101,13 +101,15 @@ class Measurement:
     unit: str = ""
 
     def numbers(self) -> str:
-        """ "0.87 [0.85, 0.89] ms, n = 5", or "0.87 ms" where no chance is involved."""
+        """ "0.87 [0.85, 0.89] ms, n = 5"; "0.87 ms" where no chance is involved; "1 each time, n = 5" of equal numbers,
+        whose interval has no width and says nothing of how rare others are."""
         unit = f" {self.unit}" if self.unit else ""
         if self.interval is None:
             return f"{shown(self.value)}{unit}"
         low, high = _evenly(*self.interval)
         value = _evenly(self.value, self.interval[0], self.interval[1])[0]
-        return f"{value} [{low}, {high}]{unit}, n = {self.n}"
+        spread = f"{unit} each time" if low == high else f" [{low}, {high}]{unit}"
+        return f"{value}{spread}, n = {self.n}"
 
     def named(self) -> str:
         """The label, with the condition if there is one."""

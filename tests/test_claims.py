@@ -587,6 +587,7 @@ def test_numbers_stand_with_as_many_decimals_and_a_true_minus():
     assert numbers(0.121, 0.1, 0.14) == "0.121 [0.10, 0.14], n = 5"
     assert numbers(-1.0, -1.1, -0.9) == "−1.0 [−1.1, −0.9], n = 5"
     assert numbers(1e-13, 0.0, 2e-13) == "1e-13 [0, 2e-13], n = 5"
+    assert numbers(1.0, 1.0, 1.0) == "1 each time, n = 5"
 
 
 @pytest.mark.parametrize(
