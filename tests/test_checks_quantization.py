@@ -61,6 +61,13 @@ def written(top=None, largest=None, round_=np.round, guard=True):
     return answer
 
 
+def spoiled(w, n_bits, change):
+    return change(*written()(w, n_bits))
+
+
+SMALL = "small-number-added"
+
+
 @pytest.mark.parametrize(
     ("answer", "key"),
     [
@@ -73,6 +80,11 @@ def written(top=None, largest=None, round_=np.round, guard=True):
         (written(guard=False), "zero-row"),
         (written(round_=np.trunc), "cut-off"),
         (written(round_=np.floor), "rounded-down"),
+        (written(top=lambda b: 7), "always-eight-bits"),
+        (written(largest=lambda w: w.std(1, keepdims=True)), "typical-size"),
+        (lambda w, n_bits: spoiled(w, n_bits, lambda v, s: (v, np.where(w.any(1, keepdims=True), s, 0))), SMALL),
+        (lambda w, n_bits: spoiled(w, n_bits, lambda v, s: (v.astype(np.uint8), s)), "no-negative-integers"),
+        (lambda w, n_bits: (np.round(w).astype(int), np.ones((len(w), 1))), "at-least-one"),
         (lambda w, n_bits: ..., "unfinished"),
     ],
 )
@@ -90,6 +102,10 @@ def test_wrong_rows_are_named(answer, key):
         (lambda v, s, w, ws, b: (v.astype(int) @ w.T + b) * s * ws.T, "bias-scaled"),
         (lambda v, s, w, ws, b: (v.astype(int) @ w.T) * s * ws.T, "no-bias"),
         (lambda v, s, w, ws, b: (v.astype(int) @ w.T) * (s + ws.T) + b, "scales-added"),
+        (lambda v, s, w, ws, b: (v[:, None] * w[None]).sum(-1) * s * ws.T + b, "sums-in-eight-bits"),
+        (lambda v, s, w, ws, b: (v.astype(int) @ w.T) * (s * ws.T).astype(int) + b, "scales-cut-off"),
+        (lambda v, s, w, ws, b: v.astype(int) @ w.T, "sums-alone"),
+        (lambda v, s, w, ws, b: (v.astype(int) @ w.T) * s * ws.T + np.round(b), "mutant-detour"),
     ],
 )
 def test_wrong_maps_are_named(answer, key):
@@ -97,7 +113,10 @@ def test_wrong_maps_are_named(answer, key):
 
 
 def test_bits_are_three_numbers():
-    assert check.bits(5, 4.5, 3.94).ok
-    assert "leaves out the scales" in check.bits(4, 4.5, 3.94).message
-    assert "gigabits" in check.bits(5, 4.5, 31.5).message
+    assert check.bits(4.25, 3.72, 5.4).ok
+    assert "leaves out the scales" in check.bits(4, 3.72, 5.4).message
+    assert "2 bits" in check.bits(4.03, 3.72, 5.4).message
+    assert "whole tokens" in check.bits(4.25, 3.72, 5).message
+    assert "gigabits" in check.bits(4.25, 29.75, 5.4).message
+    assert "seconds for a token" in check.bits(4.25, 3.72, 0.186).message
     assert check.bits(..., ..., ...).diagnosis == "unfinished"

@@ -1,4 +1,4 @@
-"""Checks for the chapter on quantization: a matrix rounded row by row, a linear map of integers, bits a weight."""
+"""Checks for the chapter on quantization: a matrix rounded row by row, a linear map of integers, bits to read."""
 
 from __future__ import annotations
 
@@ -69,7 +69,8 @@ rows = Exercise(
         Mistake(
             "always-eight-bits",
             f"{_TOP} -> 127",
-            "127 is the largest integer whatever n_bits is: compute it, 2^(n_bits - 1) - 1.",
+            "the largest integer is the same whatever n_bits is: compute it, 2^(n_bits - 1) - 1.",
+            also=(f"{_TOP} -> 7",),
         ),
         Mistake(
             "largest-with-its-sign",
@@ -81,13 +82,25 @@ rows = Exercise(
         Mistake(
             "typical-size",
             f"{_LARGEST} -> np.abs(w).mean(axis=1, keepdims=True)",
-            "the mean magnitude sets the scale, so larger numbers leave the range: take the largest.",
+            "a mean or a deviation sets the scale, so larger numbers leave the range: take the largest magnitude.",
             also=(f"{_LARGEST} -> w.std(axis=1, keepdims=True)",),
         ),
         Mistake(
             "range-halved",
             f"{_LARGEST} -> (w.max(axis=1, keepdims=True) - w.min(axis=1, keepdims=True)) / 2",
-            "half the range sets the scale: with 0 at the integer 0 it is the largest magnitude that has to fit.",
+            "the range from the smallest to the largest number sets the scale: with 0 at the integer 0 it is the "
+            "largest magnitude that has to fit.",
+            also=((f"{_LARGEST} -> np.ptp(w, axis=1, keepdims=True)", f"{_TOP} -> 2 ** n_bits - 1"),),
+        ),
+        Mistake(
+            "zero-point",
+            (
+                f"{_LARGEST} -> np.ptp(w, axis=1, keepdims=True)",
+                f"{_TOP} -> 2 ** n_bits - 1",
+                "w / scales -> (w - w.min(axis=1, keepdims=True)) / scales",
+            ),
+            "the smallest number becomes 0: that needs a zero point, which is not asked for. Here 0 stays 0, and the "
+            "largest magnitude sets the scale.",
         ),
         Mistake(
             "zero-row",
@@ -97,8 +110,15 @@ rows = Exercise(
         Mistake(
             "small-number-added",
             f"{_SCALES} -> largest / top + 1e-8",
-            "a small number is added to each scale: only a row of zeros needs another one, and that is 1.",
+            "a row of zeros has a scale of 0 or nearly 0, by a small number added or a guard elsewhere: its scale "
+            "should be 1, and no other row's should change.",
             also=(f"{_SCALES} -> np.maximum(largest / top, 1e-8)", f"{_SCALES} -> largest / top + 1e-12"),
+        ),
+        Mistake(
+            "at-least-one",
+            f"{_SCALES} -> np.maximum(largest / top, 1.0)",
+            "every scale is at least 1: only that of a row of zeros is, the others are the largest magnitude over the "
+            "largest integer.",
         ),
         Mistake(
             "cut-off",
@@ -131,6 +151,11 @@ rows = Exercise(
             "the numbers are rounded before they are divided: divide by the scale, then round.",
         ),
         Mistake(
+            "no-negative-integers",
+            f"{_VALUES} -> return values.astype(int) % 256, scales",
+            "the integers below 0 have wrapped around: a type without a sign, as uint8, has none. Take int8.",
+        ),
+        Mistake(
             "floats-again",
             f"{_VALUES} -> return values * scales, scales",
             "the values are the numbers that the integers stand for: return the integers themselves.",
@@ -161,7 +186,7 @@ def _map(label: str, seed: int, r: int, m: int, n: int) -> Trial:
         "scales": (0.25 + np.abs(numbers(seed + 1, r, 1))) / 16,
         "w_values": _integers(seed + 2, n, m),
         "w_scales": (0.25 + np.abs(numbers(seed + 3, n, 1))) / 16,
-        "bias": 64 * numbers(seed + 4, n),
+        "bias": 61.5 * numbers(seed + 4, n),
     }
     return Trial(label, inputs)
 
@@ -179,7 +204,14 @@ integer_map = Exercise(
                 "left = values.astype(np.int32) -> left = values",
                 "right = w_values.astype(np.int32) -> right = w_values",
             ),
-            "the sums are kept in 8 bits and wrap around: one product reaches 127 · 127. Cast to int32 first.",
+            "products or sums are kept in 8 bits and wrap around: one product reaches 127 · 127. Cast to int32 first.",
+            also=(
+                (
+                    "left = values.astype(np.int32) -> left = values",
+                    "right = w_values.astype(np.int32) -> right = w_values",
+                    "left @ right.T -> (left[:, None] * right[None]).sum(-1)",
+                ),
+            ),
         ),
         Mistake(
             "sums-in-sixteen-bits",
@@ -203,6 +235,16 @@ integer_map = Exercise(
             "no-scales",
             f"{_OUT} -> return sums + bias",
             "the sums of integers are returned without their scales: multiply by scales · w_scales.",
+        ),
+        Mistake(
+            "sums-alone",
+            f"{_OUT} -> return sums",
+            "the sums of integers are returned as they are: multiply by scales · w_scales, then add the bias.",
+        ),
+        Mistake(
+            "scales-cut-off",
+            f"{_OUT} -> return 0 * sums + bias",
+            "only the bias is left: was the product of the scales cut to whole numbers, which is 0? Keep it in float.",
         ),
         Mistake(
             "scales-added",
@@ -232,7 +274,7 @@ integer_map = Exercise(
         Mistake(
             "one-scale-for-all-tokens",
             f"{_STEPS} -> scales.max() * w_scales.T + 0 * scales",
-            "all tokens share the largest scale: each was rounded with its own.",
+            "all tokens share one scale: each was rounded with its own.",
             also=(
                 f"{_STEPS} -> scales[0] * w_scales.T + 0 * scales",
                 f"{_STEPS} -> scales.mean() * w_scales.T + 0 * scales",
@@ -241,33 +283,49 @@ integer_map = Exercise(
     ),
 )
 
-# ---- bits a weight
+# ---- bits a weight, and what they are read in
 
-_PARAMETERS = 7e9
+_GIGABYTES = 7e9 * (4 + 16 / 64) / 8 / 1e9
 
 bits = Numbers(
     "bits",
-    right={"with_float32": 5.0, "with_float16": 4.5, "gigabytes": _PARAMETERS * 4.5 / 8 / 1e9},
+    right={"bits_a_weight": 4.25, "gigabytes": _GIGABYTES, "tokens_per_s": 20 / _GIGABYTES},
     mistakes={
-        "with_float32": {
-            4.0: "that leaves out the scales: each group of 32 stores one more number.",
-            4.125: "that counts a scale as 4 bits: it is 4 bytes, 32 bits for 32 weights.",
-            36.0: "that gives each weight a scale: 32 of them share one.",
-            1.0: "that is the share of the scale alone: the four bits of the weight come to it.",
-        },
-        "with_float16": {
-            4.0: "that leaves out the scales: each group of 32 stores one more number.",
-            4.0625: "that counts a scale as 2 bits: it is 2 bytes, 16 bits for 32 weights.",
-            20.0: "that gives each weight a scale: 32 of them share one.",
-            0.5: "that is the share of the scale alone: the four bits of the weight come to it.",
+        "bits_a_weight": {
+            4: "that leaves out the scales: each group of 64 stores one more number.",
+            4.125: "that is a scale for every 128 weights, or one of 8 bits: here 16 bits are shared by 64.",
+            4.5: "that is a scale in float32, or one for every 32 weights: here 16 bits are shared by 64.",
+            5.0: "those are the text's groups: here a scale has 16 bits, and 64 weights share it.",
+            4.03125: "that counts a scale as 2 bits: it is 2 bytes, 16 bits for 64 weights.",
+            20.0: "that gives each weight a scale: 64 of them share one.",
+            36.0: "that gives each weight a scale in float32: one in float16 is shared by 64.",
+            0.25: "that is the share of the scale alone: the four bits of the weight come to it.",
+            272.0: "those are the bits of a whole group: 64 weights share them.",
+            0.53125: "those are bytes: a byte has eight bits.",
+            8.0: "that multiplies where it should add: the scale's 16 bits are divided among 64 weights.",
         },
         "gigabytes": {
-            31.5: "those are gigabits: a byte has eight.",
-            3.5: "that leaves out the scales: take the bits you found for scales in float16.",
-            4.375: "that is with scales in float32: float16 was asked for.",
+            8 * _GIGABYTES: "those are gigabits: a byte has eight.",
+            3.5: "that leaves out the scales: take the bits you found.",
+            3.9375: "that is with 4.5 bits a weight: 16 bits are shared by 64 weights.",
+            4.375: "that is with 5 bits a weight: 16 bits are shared by 64 weights.",
+            _GIGABYTES * 1e9 / 2**30: "those are units of 2^30 bytes: a gigabyte was given as 10^9.",
             28.0: "that is the model in float32.",
             14.0: "that is the model in float16.",
             7.0: "that is the model in 8 bits.",
+        },
+        "tokens_per_s": {
+            5: "that is cut to whole tokens: give it with one digit after the point.",
+            20 / 3.5: "that leaves out the scales, which are read too.",
+            20 / 3.9375: "that is with 4.5 bits a weight: divide by the gigabytes of 4.25.",
+            20 / 4.375: "that is with 5 bits a weight: divide by the gigabytes of 4.25.",
+            20 / 28: "that is for float32: here a weight has 4.25 bits.",
+            20 / 14: "that is for float16: here a weight has 4.25 bits.",
+            20 / 7: "that counts a byte a weight, or weights for gigabytes: divide by the gigabytes of 4.25 bits.",
+            20 / (8 * _GIGABYTES): "that divides gigabytes by gigabits: bring both to bytes.",
+            8 * 20 / _GIGABYTES: "that divides gigabits by gigabytes: bring both to bytes.",
+            20 * _GIGABYTES: "that multiplies: a token needs all gigabytes of the model, so divide.",
+            _GIGABYTES / 20: "those are seconds for a token: tokens for a second are asked for.",
         },
     },
 )
