@@ -152,7 +152,7 @@ DEEP = [
         "mha/models/ngram.py",
         "FALLBACK = (0.5, 1.0, 1.5)",
         "FALLBACK = (0.5, 1.0, 1.25)",
-        {"gap_filling", "one_network"},
+        {"gap_filling", "one_network", "shared_blocks"},
     ),
     # the rows of one table that another loads; its own hash is no part of it
     ("experiments/results/block_rates.json", '"seed": 100', '"seed": 101', {"block_ablation"}),
