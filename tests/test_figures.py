@@ -212,13 +212,12 @@ DRAWN: dict[str, tuple[Any, ...]] = {
         quantization.channels,
         {name: RNG.random(384) + 25 * (np.arange(384) == 99) for name in ("into the net, block 1", "into attention")},
     ),
-    "quantization.quality_and_size": (
-        quantization.quality_and_size,
-        {part: [(20.0 + 20 * n, (-0.01, -0.03, 0.01)) for n in range(3)] for part in ("linear maps", "token table")},
-    ),
     "quantization.quality_and_cost": (
         quantization.quality_and_cost,
-        {way: [(90.0 - 9 * n, 1.0, (0.6, 0.55, 0.65)), (25.0, 0.4, (0.5, 0.4, 0.6))] for n, way in enumerate(METHODS)},
+        {
+            way: [(90.0 - 9 * n, 1.0, (-6.0, -8.5, -4.5)), (25.0, 0.4, (-15.0, -20.0, -9.0))]
+            for n, way in enumerate(METHODS)
+        },
     ),
     "quantization.shared_blocks": (
         quantization.shared_blocks,

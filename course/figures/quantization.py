@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from course.figures import WIDTH
 
-__all__ = ["channels", "errors", "quality_and_cost", "quality_and_size", "shared_blocks"]
+__all__ = ["channels", "errors", "quality_and_cost", "shared_blocks"]
 
 Array = NDArray[Any]
 Value = tuple[float, float, float]  # with the ends of its interval
@@ -65,27 +65,11 @@ def channels(largest: Mapping[str, Array]) -> None:
     plt.show()
 
 
-def quality_and_size(kinds: Mapping[str, Sequence[tuple[float, Value]]]) -> None:
-    """What is lost against the bytes that are left, with intervals.
-
-    Args:
-        kinds: what is rounded -> (millions of bytes, change) of each way of rounding it.
-    """
-    figure, ax = plt.subplots(figsize=(WIDTH, 4.4))
-    for (kind, points), (marker, colour) in zip(kinds.items(), STYLES, strict=False):
-        for number, (millions, value) in enumerate(points):
-            _point(ax, millions, value, fmt=marker, color=colour, label=None if number else kind)
-    ax.axhline(0, color="0.5", linewidth=1)
-    ax.set(xlabel="size (million bytes)", ylabel="change of the score")
-    figure.legend(loc="outside upper left", ncols=2)
-    plt.show()
-
-
 def quality_and_cost(ways: Mapping[str, Sequence[tuple[float, float, Value]]]) -> None:
     """The same quality against size and against time, one panel above the other.
 
     Args:
-        ways: method -> (millions of bytes, time / float32's, score), in float32 and, hollow, in int8.
+        ways: method -> (millions of bytes, time / float32's, change of the score), in float32 and, hollow, in int8.
     """
     figure, axes = plt.subplots(2, 1, figsize=(WIDTH, 8.0), sharey=True)
     for (way, points), (marker, colour) in zip(ways.items(), STYLES, strict=False):
@@ -93,8 +77,8 @@ def quality_and_cost(ways: Mapping[str, Sequence[tuple[float, float, Value]]]) -
             look = {"fmt": marker, "color": colour, "markerfacecolor": "white" if number else colour, "markersize": 7}
             _point(axes[0], millions, value, label=None if number else way, **look)
             _point(axes[1], time, value, **look)
-    axes[0].set(xlabel="size (million bytes)", ylabel="score")
-    axes[1].set(xlabel="time / that of the whole in float32", ylabel="score")
+    axes[0].set(xlabel="size (million bytes)", ylabel="change of the score (points)")
+    axes[1].set(xlabel="time / that of the whole in float32", ylabel="change of the score (points)")
     figure.legend(loc="outside upper left", ncols=2)
     plt.show()
 
