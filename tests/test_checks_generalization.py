@@ -80,6 +80,51 @@ def stop_two_rises(losses, patience):
     return int(np.argmin(losses)), len(losses) - 1
 
 
+def stop_window(losses, patience):
+    for at in range(patience, len(losses)):
+        if losses[at] >= losses[at - patience]:
+            return at - patience, at
+    return int(np.argmin(losses)), len(losses) - 1
+
+
+def stop_first_checked(losses, patience):
+    kept = 0
+    for at, loss in enumerate(losses):
+        if at - kept >= patience:
+            return kept, at
+        if loss < losses[kept]:
+            kept = at
+    return kept, len(losses) - 1
+
+
+def stop_counter_goes_on(losses, patience):
+    kept, waited = 0, 0
+    for at, loss in enumerate(losses[1:], start=1):
+        if loss < losses[kept]:
+            kept = at
+        else:
+            waited += 1
+        if waited == patience:
+            return kept, at
+    return kept, len(losses) - 1
+
+
+def drop_first_heads(heads, u, p):
+    out = heads / (1 - p)
+    out[:, : int(p * heads.shape[1])] = 0
+    return out
+
+
+def curse_all_pairs(validation, test):
+    won = validation.argmax(1)
+    return (validation[:, won] - test[:, won]).mean(), (validation - test).mean()
+
+
+def curse_down_the_columns(validation, test):
+    won, trials = validation.argmax(0), np.arange(validation.shape[1])
+    return (validation[won, trials] - test[won, trials]).mean(), (validation - test).mean()
+
+
 @pytest.mark.parametrize(
     ("judge", "answer", "key"),
     [
@@ -91,9 +136,17 @@ def stop_two_rises(losses, patience):
         ),
         (check.drop_heads, lambda heads, u, p: (u >= p) / (1 - p), "factors-alone"),
         (check.drop_heads, None, "unfinished"),
+        (check.drop_heads, drop_first_heads, "first-heads"),
         (check.stop, stop_never, "never-stops"),
         (check.stop, lambda losses, patience: stop_counter(losses, patience)[0], "kept-alone"),
+        (check.stop, stop_argmin, "least-of-all-and-patience"),
+        (check.stop, stop_first_checked, "checked-too-soon"),
+        (check.stop, stop_counter_goes_on, "count-goes-on"),
+        (check.stop, stop_two_rises, "rises-in-a-row"),
         (check.curse, lambda v, t: ((v.max(1) - t.max(1)).mean(), (v - t).mean()), "best-of-each"),
+        (check.curse, curse_all_pairs, "all-pairs"),
+        (check.curse, curse_down_the_columns, "over-repeats"),
+        (check.curse, lambda v, t: ((v - t).max(1).mean(), (v - t).mean()), "largest-difference"),
         (check.curse, lambda v, t: ((v.max(1) - t.mean(1)).mean(), (v - t).mean()), "against-the-mean-test"),
         (check.curse, lambda v, t: (t.max(1) - v[np.arange(len(v)), t.argmax(1)], 0), None),
     ],
@@ -104,13 +157,14 @@ def test_wrong_answers_are_named(judge, answer, key):
     assert key is None or set(feedback.diagnosis.split("+")) == set(key.split("+")), feedback
 
 
-@pytest.mark.parametrize("answer", [stop_argmin, stop_two_rises])
-def test_other_wrong_stops_are_not_called_right(answer):
-    assert not check.stop(answer).ok
+def test_a_window_is_no_patience():
+    assert not check.stop(stop_window).ok
 
 
 def test_numbers():
     assert check.by_hand(1 / 3, 0.2223, 0.5003, 15 / 16).ok
     assert "counts squared" in check.by_hand(3 / 16, ..., ..., ...).message
     assert "in bits" in check.by_hand(..., ..., 0.7218, ...).message
+    assert "0.01 to each" in check.by_hand(..., ..., 0.5448, ...).message
+    assert "one step, or none" in check.by_hand(..., 1.0, ..., ...).message
     assert "no head is left" in check.by_hand(..., ..., ..., 1 / 16).message

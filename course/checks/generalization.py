@@ -29,8 +29,9 @@ def _drop_heads(heads: Array, u: Array, p: float) -> Array:
 
 
 def _heads(seed: int, b: int, h: int, i: int, d: int, p: float) -> dict[str, Any]:
-    """No u equals p, and some lie on either side of it."""
+    """No u equals p, and where p is not 0 some lie on either side of it."""
     u = (np.random.default_rng(seed).permutation(b * h).reshape(b, h) + 0.5) * (2.0 ** -math.ceil(math.log2(b * h)))
+    assert p == 0 or 0 < (u < p).sum() < u.size
     return {"heads": numbers(seed + 1, b, h, i, d) + 3.0, "u": u, "p": p}
 
 
@@ -39,7 +40,7 @@ drop_heads = Exercise(
     "heads (b, h, i, d), u (b, h), p -> out (b, h, i, d)",
     trials=(
         Trial("three examples of five heads, p = 1/4", _heads(401, 3, 5, 7, 2, 0.25)),
-        Trial("five examples of two heads, p = 5/8", _heads(411, 5, 2, 3, 7, 0.625)),
+        Trial("five examples of three heads, p = 5/8", _heads(411, 5, 3, 2, 7, 0.625)),
         Trial("p = 0", _heads(421, 2, 3, 5, 7, 0.0)),
     ),
     mistakes=(
@@ -81,6 +82,11 @@ drop_heads = Exercise(
             "by-the-share-kept",
             "kept / (1 - p) -> kept / np.maximum(kept.mean(axis=1, keepdims=True), 1e-9)",
             "each example is scaled by the share of heads that it kept: that is DropHead's way. Here divide by 1 - p.",
+        ),
+        Mistake(
+            "first-heads",
+            "u >= p -> (np.arange(heads.shape[1]) >= int(p * heads.shape[1])) & (u == u)",
+            "the first heads go, a share p of them, always the same: u decides, head by head.",
         ),
         Mistake(
             "at-position",
@@ -144,6 +150,10 @@ stop = Exercise(
         Trial("one that comes back to its least", {"losses": np.array([4.0, 2, 3, 2, 2.5, 1, 0.5]), "patience": 3}),
         Trial("a worse one that still falls", {"losses": np.array([1.0, 5, 4, 3, 2, 0.5, 0.25]), "patience": 3}),
         Trial("falls that reach no new least", {"losses": np.array([3.0, 1, 2, 1.5, 2.5, 2, 3]), "patience": 3}),
+        Trial(
+            "rises in a row that come late",
+            {"losses": np.array([3.0, 2, 2.5, 3.5, 3.25, 4, 5, 6, 7, 8, 9]), "patience": 3},
+        ),
     ),
     shared=returned("kept", "stopped"),
     mistakes=(
@@ -203,6 +213,31 @@ stop = Exercise(
             "stopped is how many losses were seen: the place of the last of them is one less.",
         ),
         Mistake(
+            "least-of-all-and-patience",
+            "return kept, stopped -> kept = int(np.argmin(losses)); return kept, min(kept + patience, len(losses) - 1)",
+            "both are counted from the least of all losses: it may come after a stop, and is then never seen.",
+        ),
+        Mistake(
+            "checked-too-soon",
+            "losses[at] < losses[kept] -> losses[at] < losses[kept] and at - kept < patience",
+            "the patience is checked before the new loss is: a new least in the last moment still counts.",
+        ),
+        Mistake(
+            "compared-with-the-first",
+            "losses[at] < losses[kept] -> losses[at] < losses[0]",
+            "each loss is compared with the first: compare with the least so far.",
+        ),
+        Mistake(
+            "count-goes-on",
+            "at - kept >= patience -> at + 1 - len(set(np.minimum.accumulate(losses[: at + 1]))) >= patience",
+            "the count of losses without a new least goes on: a new least sets it back to 0.",
+        ),
+        Mistake(
+            "rises-in-a-row",
+            "at - kept >= patience -> at >= patience and bool((np.diff(losses[at - patience : at + 1]) >= 0).all())",
+            "it waits for a loss that rises so many times in a row: what counts is that none was a new least.",
+        ),
+        Mistake(
             "rises-counted",
             "at - kept >= patience -> (np.diff(losses[: at + 1]) > 0).sum() >= patience",
             "it counts all rises: those in a row without a new least count.",
@@ -246,13 +281,33 @@ curse = Exercise(
         ),
         Mistake(
             "over-repeats",
-            "validation.argmax(axis=1) -> np.resize(validation.argmax(axis=0) % validation.shape[1], len(validation))",
+            (
+                "validation.argmax(axis=1) -> validation.argmax(axis=0)",
+                "np.arange(len(validation)) -> np.arange(validation.shape[1])",
+                "validation[rows, won] -> validation[won, rows]",
+                "test[rows, won] -> test[won, rows]",
+            ),
             "the winner is sought over the repeats, axis=0: in each repeat, over its trials.",
         ),
         Mistake(
             "one-winner",
             "validation.argmax(axis=1) -> validation.mean(axis=0).argmax()",
             "one trial is the winner of all repeats: each repeat has its own.",
+        ),
+        Mistake(
+            "all-pairs",
+            ("validation[rows, won] -> validation[:, won]", "test[rows, won] -> test[:, won]"),
+            "[:, won] takes the winners of all repeats in each of them: pair them, [np.arange(len(won)), won].",
+        ),
+        Mistake(
+            "largest-difference",
+            "(best - honest) -> (validation - test).max(axis=1)",
+            "the largest difference is taken: the winner has the best validation score, whatever its difference.",
+        ),
+        Mistake(
+            "taken-off",
+            "return of_winners, of_all -> return of_winners - of_all, of_all",
+            "of_all is taken off of_winners: return each as it is.",
         ),
         Mistake(
             "one-repeat",
@@ -320,11 +375,15 @@ by_hand = Numbers(
             1 - 0.995**300: "that is what is gone: what is left is asked for.",
             1 - 0.005 * 300: "each step takes its share of what is left, so the factors multiply.",
             math.exp(-300): "the learning rate multiplies the decay: each step's factor is 1 - 0.005.",
-            0.995: "that is after one step.",
+            0.995: "each step leaves 0.995 of it, and 300 of them multiply: this is one step, or none.",
         },
         "least": {
             0.0: "a probability of 1 costs ln of 0 at the other nine, which count with 0.01 each.",
             -math.log(0.9): "the right class has 0.9 and a tenth of 0.1: 0.91.",
+            -0.9 * math.log(0.9) - 0.1 * math.log(0.1 / 9): "the 0.1 is spread over all ten, 0.01 to each.",
+            -0.9 * math.log(0.9) - 0.1 * math.log(0.1): "the 0.1 is one class's here: it is spread over all ten.",
+            -0.91 * math.log(0.91) - 0.01 * math.log(0.01): "the other nine classes count, 0.01 each: one is counted.",
+            -0.09 * math.log(0.01): "the right class counts too, with 0.91.",
             -math.log(0.91): "the other nine classes count too, 0.01 each.",
             _LEAST / math.log(2): "that is in bits.",
             math.log(10): "that is the loss of a guess: the best probabilities are the smoothed targets themselves.",
