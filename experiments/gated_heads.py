@@ -20,15 +20,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
 import torch
 import torch.nn.functional as F
-from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
 from experiments.head_counts import Lookup, questions
 from experiments.runner import Row, main
+from experiments.small_tasks.digits import digit_rows
 from mha.blocks import EncoderBlock
 from mha.compress.gates import add_gates, expected_open, parameter_groups, without_closed
 from mha.interpret.patching import attention_layers
@@ -84,18 +83,12 @@ class Reader(nn.Module):
         return logits
 
 
-@cache
-def _digits() -> tuple[Tensor, Tensor]:
-    pixels, digits = map(torch.from_numpy, load_digits(return_X_y=True))
-    return pixels.float().view(-1, 8, 8) / 16, digits
-
-
 def digits(seed: int) -> Task:
     """Images as eight rows."""
-    rows, answers = _digits()
+    rows, answers = digit_rows()
     order = torch.randperm(len(answers), generator=torch.Generator().manual_seed(seed))
     parts = (order[start:end] for start, end in ((0, 200), (200, 400), (400, None)))
-    return Task(Reader, *((rows[part], answers[part]) for part in parts))
+    return Task(Reader, *((rows[part].float(), answers[part]) for part in parts))
 
 
 def lookups(seed: int) -> Task:

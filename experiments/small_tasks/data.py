@@ -20,9 +20,9 @@ from functools import cache
 from typing import NamedTuple
 
 import torch
-from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
+from experiments.small_tasks.digits import digit_rows
 from mha.tasks.cldr import LANGUAGES, Alphabet, task_pairs
 from mha.tasks.docstrings import docstrings
 from mha.tasks.prose import english_prose, paragraphs
@@ -70,9 +70,9 @@ class Task:
 @cache
 def digit_parts(seed: int, n_train: int, n_validation: int = 200) -> Parts:
     """Rows of pixels (n, 8, 8) from 0 to 1, and digits (n,); fewer to train on are a part of more."""
-    digits = load_digits()
-    lot = torch.randperm(len(digits.target), generator=torch.Generator().manual_seed(seed))
-    images, targets = torch.from_numpy(digits.images)[lot] / 16, torch.from_numpy(digits.target)[lot]
+    rows, digits = digit_rows()
+    lot = torch.randperm(len(digits), generator=torch.Generator().manual_seed(seed))
+    images, targets = rows[lot], digits[lot]
     places = (slice(N_TESTED, N_TESTED + n_train), slice(len(lot) - n_validation, None), slice(N_TESTED))
     return Parts(*(Part(images[place], targets[place]) for place in places))
 
