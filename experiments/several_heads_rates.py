@@ -5,7 +5,7 @@ from __future__ import annotations
 from experiments.runner import Row, main
 from experiments.several_heads import HEADS, KNOWN, trained
 
-RATES = [3e-3, 8e-3, 2e-2]
+RATES = [3e-3, 8e-3, 2e-2, 5e-2, 1.2e-1]
 RUNS: list[Row] = [
     {"task": task, "n_heads": n_heads, "lr": lr, "seed": seed}
     for task in KNOWN
