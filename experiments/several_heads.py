@@ -13,7 +13,8 @@ Fixed before the table was made, after pilots (`experiments/several_heads_rates.
 - The controls: one head from another start, against which one head may not differ; and digits with weights that are all
   equal, where several heads compute what one does.
 
-In a first table of three rates the largest was often the best; two larger ones were added then.
+In a first table of three rates the largest was often the best; two larger ones were added then. What becomes of one
+head and of four in more steps is in `experiments/longer_heads.py`.
 """
 
 from __future__ import annotations
