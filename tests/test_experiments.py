@@ -39,7 +39,7 @@ if __name__ == "__main__":
     main("squares")
 """
 FAILS_ONCE = 'if Path("fails").exists():\n        raise OverflowError("three is too much")'
-SLEEPS = 'print("asleep", flush=True)\n    time.sleep(60)'
+SLEEPS = '__import__("os").write(1, b"asleep\\n")\n    time.sleep(60)'  # in one piece: two workers share the pipe
 
 
 @pytest.mark.parametrize("name", experiment_names())
