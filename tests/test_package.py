@@ -25,7 +25,9 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 EXTRAS = PROJECT["optional-dependencies"]
 PACKAGES = ("mha", "course", "experiments", "benchmarks")
 INSTALLED_AS = {"sklearn": "scikit-learn"}
-NOT_REQUIRED = {"triton"}  # comes with builds of torch that can use it, and with the tests; mha imports it where it is
+# What mha imports where it is: triton comes with builds of torch that can use it, and with the tests; datasets is asked
+# for by an extra.
+NOT_REQUIRED = {"triton", "datasets"}
 
 
 def ranges(name: str) -> dict[str, Requirement]:
