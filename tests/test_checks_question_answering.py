@@ -1,0 +1,88 @@
+"""The checks of the chapter on question answering against answers as learners write them, right and wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from course.checks import question_answering as check
+from tests.told import wrong_answer_tests
+
+
+def span_loops(begins, ends, longest):
+    pairs = [(i, j) for i in range(len(begins)) for j in range(i, min(i + longest, len(ends)))]
+    return max(pairs, key=lambda pair: begins[pair[0]] + ends[pair[1]])
+
+
+def span_torch(begins, ends, longest):
+    both = torch.tensor(begins)[:, None] + torch.tensor(ends)
+    inside = torch.ones_like(both).triu().tril(longest - 1).bool()
+    return divmod(int(both.masked_fill(~inside, -torch.inf).argmax()), len(ends))
+
+
+def times_loops(weights, answer):
+    n = len(answer)
+    found = [[sum(row[k] for k in range(n) if answer[k]) for row in head] for head in weights]
+    return [np.mean(head) * n / sum(answer) for head in found]
+
+
+def times_product(weights, answer):
+    return (weights @ answer).mean(-1) / answer.mean()
+
+
+@pytest.mark.parametrize(
+    ("judge", "answer"),
+    [
+        (check.best_span, span_loops),
+        (check.best_span, span_torch),
+        (check.times_chance, times_loops),
+        (check.times_chance, times_product),
+    ],
+)
+def test_right_answers_are_right(judge, answer):
+    feedback = judge(answer)
+    assert feedback.ok, feedback
+
+
+def among(begins, ends, fits):
+    pairs = [(i, j) for i in range(len(begins)) for j in range(len(ends)) if fits(i, j)]
+    return max(pairs, key=lambda pair: begins[pair[0]] + ends[pair[1]])
+
+
+def greedy(begins, ends, longest):
+    first = int(begins.argmax())
+    return first, first + int(ends[first : first + longest].argmax())
+
+
+def mass(weights, answer):
+    return (weights @ answer).mean(-1)
+
+
+WRONG = [
+    (check.best_span, lambda b, e, n: (b.argmax(), e.argmax()), "each-by-itself", "each by itself"),
+    (check.best_span, lambda b, e, n: among(b, e, lambda i, j: j - i < n), "any-order", "before the first"),
+    (check.best_span, lambda b, e, n: among(b, e, lambda i, j: i <= j), "any-length", "at most"),
+    (check.best_span, lambda b, e, n: among(b, e, lambda i, j: i <= j <= i + n), "one-too-long", "longest + 1"),
+    (check.best_span, lambda b, e, n: span_loops(b, e, n)[::-1], "turned-round", "exchanged"),
+    (check.best_span, lambda b, e, n: span_loops(e, b, n), "end-first", "exchanged"),
+    (
+        check.best_span,
+        lambda b, e, n: (span_loops(b, e, n)[0], span_loops(b, e, n)[1] + 1),
+        "past-the-end",
+        "one too far",
+    ),
+    (check.best_span, greedy, "begin-decides", "taken first"),
+    (check.times_chance, mass, "weight-itself", "divide by what an even map"),
+    (check.times_chance, lambda w, a: mass(w, a) / a.sum(), "by-the-answer", "share of all tokens"),
+    (check.times_chance, lambda w, a: mass(w, a) * len(a), "one-token", "has several"),
+    (check.times_chance, lambda w, a: (w @ a).sum(-1) / a.mean(), "sum-over-question", "take their mean"),
+    (check.times_chance, lambda w, a: (w @ a).max(-1) / a.mean(), "largest-row", "mean over all"),
+    (check.times_chance, lambda w, a: mass(w, a) - a.mean(), "difference", "divide by it"),
+    (check.times_chance, lambda w, a: a.mean() / mass(w, a), "upside-down", "chance over weight"),
+    (check.times_chance, lambda w, a: mass(w, ~a) / (~a).mean(), "outside", "all tokens but"),
+    (check.times_chance, lambda w, a: w[:, :, a].mean((1, 2)) / a.mean(), "mean-over-answer", "sum over them"),
+]
+
+
+test_wrong_answers_are_told, test_each_check_meets_six_that_differ = wrong_answer_tests(check, WRONG)
