@@ -38,6 +38,7 @@ from course.figures import (
     positions,
     quantization,
     queries_keys_values,
+    question_answering,
     scaling_out,
     t5,
     training,
@@ -545,6 +546,24 @@ DRAWN: dict[str, tuple[Any, ...]] = {
             kind: [[{"step": 50 * n, "bits": 5 * RNG.random()} for n in range(3)] for _ in range(2)]
             for kind in ("unchanged", "shift 2", "shift 1")
         },
+    ),
+    "question_answering.by_length": (
+        question_answering.by_length,
+        [1, 2, 4, 8, 16],
+        {name: RNG.random((5, 5)) for name in ("one by one", "all at once, the text", "all at once, the row")},
+    ),
+    "question_answering.lost_by_cuts": (
+        question_answering.lost_by_cuts,
+        {
+            label.format(whose): RNG.random(5)
+            for label in ("question reads {} row", "{} row reads question")
+            for whose in ("right", "other")
+        },
+    ),
+    "question_answering.who_finds": (
+        question_answering.who_finds,
+        {name: RNG.random(5) for name in ("mean of all heads", "head chosen elsewhere", "the answer itself")},
+        0.24,
     ),
     "head_pruning.every_set": (
         head_pruning.every_set,

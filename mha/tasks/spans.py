@@ -87,7 +87,7 @@ def as_batch(tokens: TokenVectors, passages: Sequence[Passage]) -> Batch:
     lengths = torch.tensor([len(row) for row in ids])
     return Batch(
         token_ids,
-        torch.nn.utils.rnn.pad_sequence(vectors, batch_first=True),
+        torch.nn.utils.rnn.pad_sequence(vectors, batch_first=True),  # type: ignore[arg-type]  # a tuple will do
         _padded(segments, 0),
         torch.arange(token_ids.shape[1]) < lengths[:, None],
         torch.tensor(spans),
