@@ -1,0 +1,87 @@
+"""The checks of the chapter on sentiment against answers as learners write them, right and wrong."""
+
+import numpy as np
+import pytest
+import torch
+
+from course.checks import sentiment as check
+
+
+def pairs_loop(positive, negative):
+    n = 0
+    for p, q in zip(positive, negative, strict=True):
+        n += p > 0 > q
+    return n / len(positive)
+
+
+def pairs_torch(positive, negative):
+    return (torch.from_numpy(positive).gt(0) & torch.from_numpy(negative).lt(0)).double().mean()
+
+
+def cue_loop(weights, cue):
+    n = weights.shape[1]
+    return [np.mean([head[i, cue] for i in range(n) if i != cue]) for head in weights]
+
+
+def cue_subtracted(weights, cue):
+    return (weights[..., cue].sum(-1) - weights[:, cue, cue]) / (weights.shape[1] - 1)
+
+
+def cue_torch(weights, cue):
+    kept = torch.arange(weights.shape[1]) != cue
+    return torch.from_numpy(weights)[:, kept, cue].mean(-1)
+
+
+@pytest.mark.parametrize(
+    ("judge", "answer"),
+    [
+        (check.pairs_right, pairs_loop),
+        (check.pairs_right, pairs_torch),
+        (check.pairs_right, lambda p, n: np.mean(np.minimum(p, -n) > 0)),
+        (check.weight_on_cue, cue_loop),
+        (check.weight_on_cue, cue_subtracted),
+        (check.weight_on_cue, cue_torch),
+    ],
+)
+def test_right_answers_are_right(judge, answer):
+    feedback = judge(answer)
+    assert feedback.ok, feedback
+
+
+WRONG = [
+    (check.pairs_right, lambda p, n: np.mean((p > 0) | (n < 0)), "either", "both must be right"),
+    (check.pairs_right, lambda p, n: np.mean([*(p > 0), *(n < 0)]), "sentences", "share of sentences"),
+    (check.pairs_right, lambda p, n: np.mean(p > 0) * np.mean(n < 0), "shares-multiplied", "pair by pair"),
+    (check.pairs_right, lambda p, n: min(np.mean(p > 0), np.mean(n < 0)), "smaller-share", "pair by pair"),
+    (check.pairs_right, lambda p, n: np.mean(p > n), "order", "its own side of 0"),
+    (check.pairs_right, lambda p, n: np.mean(np.sign(p) != np.sign(n)), None, ""),
+    (check.pairs_right, lambda p, n: np.mean((p > 0) & (n > 0)), "both-above", "below 0"),
+    (check.pairs_right, lambda p, n: np.sum((p > 0) & (n < 0)), "counted", "divide"),
+    (check.pairs_right, lambda p, n: (p > 0) & (n < 0), "each-pair", "take the mean"),
+    (check.pairs_right, lambda p, n: np.sum((p > 0) & (n < 0)) / (2 * len(p)), "over-sentences", "number of pairs"),
+    (check.pairs_right, lambda p, n: None, None, ""),
+    (check.weight_on_cue, lambda w, c: w[:, :, c].mean(1), "own-query", "own query is counted"),
+    (check.weight_on_cue, lambda w, c: np.delete(w[:, c], c, axis=1).mean(1), "row", "take its column"),
+    (check.weight_on_cue, lambda w, c: np.delete(w[:, :, c], c, 1).sum(1), "added", "take their mean"),
+    (check.weight_on_cue, lambda w, c: np.delete(w[:, :, c], c, 1).sum(1) / w.shape[1], "over-all", "one less"),
+    (check.weight_on_cue, lambda w, c: np.delete(w[:, :, c], c, 1).mean(), "heads-averaged", "one number a head"),
+    (check.weight_on_cue, lambda w, c: w[:, 0, c], "first-query", "[CLS]"),
+]
+
+
+@pytest.mark.parametrize(("judge", "answer", "key", "words"), WRONG)
+def test_wrong_answers_are_told_what_is_wrong(judge, answer, key, words):
+    feedback = judge(answer)
+    assert not feedback.ok
+    if key is not None:
+        assert feedback.diagnosis == key, feedback
+        assert words in str(feedback)
+
+
+def test_the_chances_are_those_of_many_tosses():
+    rng = np.random.default_rng(0)
+    tosses = rng.random((200_000, 2))
+    assert check.chances((tosses < 0.5).all(1).mean(), 0.5, 0.0, (tosses < 0.9).all(1).mean()).ok
+    assert "two tosses" in str(check.chances(0.5, 0.5, 0.0, 0.81))
+    assert "one sentence is right and one wrong" in str(check.chances(0.25, 0.5, 0.5, 0.81))
+    assert "a pair needs both" in str(check.chances(0.25, 0.5, 0, 0.9))
