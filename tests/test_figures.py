@@ -40,6 +40,7 @@ from course.figures import (
     queries_keys_values,
     question_answering,
     scaling_out,
+    sentiment,
     t5,
     training,
     xlnet,
@@ -153,6 +154,29 @@ DRAWN: dict[str, tuple[Any, ...]] = {
         {"at the name": RNG.random(72), "at the stop": RNG.random(72)},
         RNG.random(72),
         68,
+    ),
+    "sentiment.pairs_by_rule": (
+        sentiment.pairs_by_rule,
+        {
+            name: {rule: Interval(50.0, 40.0, 61.0) for rule in ("negation", "contrast", "intensifier", "scope")}
+            for name in ("words and pairs of words", "fine-tuned on templates", "VADER")
+        },
+    ),
+    "sentiment.words_own": (
+        sentiment.words_own,
+        {
+            "without": (["[CLS]", "the", "soup", "was", "delicious", ".", "[SEP]"], RNG.normal(size=7)),
+            "with": (["[CLS]", "the", "soup", "was", "not", "delicious", ".", "[SEP]"], RNG.normal(size=8)),
+        },
+    ),
+    "sentiment.cue_heads": (
+        sentiment.cue_heads,
+        {"pretrained": RNG.normal(size=(6, 12)), "fine-tuned": RNG.normal(size=(6, 12))},
+    ),
+    "sentiment.in_short": (
+        sentiment.in_short,
+        {name: Interval(50.0, 40.0, 61.0) for name in ("counting words", "VADER", "fine-tuned")},
+        {name: Interval(1.0, 0.5, 1.5) for name in ("no attention to the negator", "to another word")},
     ),
     "explanation.agreement_by_way": (
         explanation.agreement_by_way,
