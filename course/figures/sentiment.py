@@ -33,7 +33,7 @@ def pairs_by_rule(right: Mapping[str, Mapping[str, Interval]]) -> None:
         reach = np.abs(values[:, 1:] - values[:, :1]).T
         places = np.arange(len(values)) + shift
         ax.errorbar(values[:, 0], places, xerr=reach, color=colour, fmt=marker, markersize=6, linestyle="", label=rule)
-    ax.axvline(25, color="0.4", linewidth=1.2, linestyle=":")
+    _guesses(ax)
     ax.set_yticks(range(len(right)), labels=list(right))
     ax.set(xlabel="pairs with both sentences right (%)", xlim=(-3, 103), ylim=(len(right) - 0.5, -0.5))
     figure.legend(loc="outside upper left", ncols=4, columnspacing=0.9, handletextpad=0.1)
@@ -84,13 +84,19 @@ def in_short(right: Mapping[str, Interval], lost: Mapping[str, Interval]) -> Non
         2, 1, figsize=(WIDTH, 1.7 + 0.42 * (len(right) + len(lost))), height_ratios=[len(right), len(lost)]
     )
     _points(top, right, POSITIVE)
-    top.axvline(25, color="0.4", linewidth=1.2, linestyle=":")
+    _guesses(top)
     top.set(xlabel="pairs of negation with both sentences right (%)", xlim=(-3, 103))
     _points(below, lost, NEGATIVE)
     below.axvline(0, color="0.4", linewidth=1, linestyle="-")
     below.set(xlabel="logit of the right answer that is lost")
     figure.align_ylabels()
     plt.show()
+
+
+def _guesses(ax: Axes) -> None:
+    """What a coin gets that is tossed for each sentence, and one for which of the two is positive."""
+    for share, style in ((25, ":"), (50, "--")):
+        ax.axvline(share, color="0.4", linewidth=1.2, linestyle=style)
 
 
 def _points(ax: Axes, rows: Mapping[str, Interval], colour: str) -> None:
