@@ -41,6 +41,7 @@ from course.figures import (
     question_answering,
     scaling_out,
     sentiment,
+    summarization,
     t5,
     training,
     xlnet,
@@ -371,6 +372,34 @@ DRAWN: dict[str, tuple[Any, ...]] = {
             ("the heads", "a sum,\n4 times a block"),
             ("the sequence", "keys and values,\nin every block"),
         ],
+    ),
+    "summarization.rouge_by_rule": (
+        summarization.rouge_by_rule,
+        {
+            name: Interval(20.0, 18.0, 22.0)
+            for name in ("oracle", "first", "attention", "no places", "alone, no places", "constant string", "by lot")
+        },
+        ("attention", "no places", "alone, no places"),
+    ),
+    "summarization.by_place": (
+        summarization.by_place,
+        {name: RNG.random(8) for name in ("best sentence", "attention", "no places", "an even spread")},
+    ),
+    "summarization.where_it_copies": (
+        summarization.where_it_copies,
+        reference.softmax(3 * RNG.normal(size=(7, 5))),
+        ["bafe", "the", "bridge", "leaked", "says", "doka", "(end)"],
+        RNG.random(7),
+        2,
+    ),
+    "summarization.in_short": (
+        summarization.in_short,
+        {
+            "real texts: attention": Interval(43.0, 40.0, 47.0),
+            "real texts: the rule 'first'": Interval(46.0, 42.0, 50.0),
+            "planted: copying": Interval(99.0, 98.0, 100.0),
+            "planted: the rule 'first'": Interval(20.0, 20.0, 20.0),
+        },
     ),
     "t5.reader_and_writer": (t5.reader_and_writer, SHAPES),
     "t5.masks": (t5.masks, {"decoder alone": np.tri(9), "prefix LM": np.tri(9)}, 5),
