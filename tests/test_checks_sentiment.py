@@ -18,18 +18,16 @@ def pairs_torch(positive, negative):
     return (torch.from_numpy(positive).gt(0) & torch.from_numpy(negative).lt(0)).double().mean()
 
 
-def cue_loop(weights, cue):
-    n = weights.shape[1]
-    return [np.mean([head[i, cue] for i in range(n) if i != cue]) for head in weights]
+def cue_loop(weights, counted, cue):
+    return [np.mean([row[cue] for row, counts in zip(head, counted, strict=True) if counts]) for head in weights]
 
 
-def cue_subtracted(weights, cue):
-    return (weights[..., cue].sum(-1) - weights[:, cue, cue]) / (weights.shape[1] - 1)
+def cue_divided(weights, counted, cue):
+    return (weights[..., cue] * counted).sum(-1) / counted.sum()
 
 
-def cue_torch(weights, cue):
-    kept = torch.arange(weights.shape[1]) != cue
-    return torch.from_numpy(weights)[:, kept, cue].mean(-1)
+def cue_torch(weights, counted, cue):
+    return torch.from_numpy(weights)[:, torch.from_numpy(counted), cue].mean(-1)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +37,7 @@ def cue_torch(weights, cue):
         (check.pairs_right, pairs_torch),
         (check.pairs_right, lambda p, n: np.mean(np.minimum(p, -n) > 0)),
         (check.weight_on_cue, cue_loop),
-        (check.weight_on_cue, cue_subtracted),
+        (check.weight_on_cue, cue_divided),
         (check.weight_on_cue, cue_torch),
     ],
 )
@@ -60,12 +58,13 @@ WRONG = [
     (check.pairs_right, lambda p, n: (p > 0) & (n < 0), "each-pair", "take the mean"),
     (check.pairs_right, lambda p, n: np.sum((p > 0) & (n < 0)) / (2 * len(p)), "over-sentences", "number of pairs"),
     (check.pairs_right, lambda p, n: None, None, ""),
-    (check.weight_on_cue, lambda w, c: w[:, :, c].mean(1), "own-query", "own query is counted"),
-    (check.weight_on_cue, lambda w, c: np.delete(w[:, c], c, axis=1).mean(1), "row", "take its column"),
-    (check.weight_on_cue, lambda w, c: np.delete(w[:, :, c], c, 1).sum(1), "added", "take their mean"),
-    (check.weight_on_cue, lambda w, c: np.delete(w[:, :, c], c, 1).sum(1) / w.shape[1], "over-all", "one less"),
-    (check.weight_on_cue, lambda w, c: np.delete(w[:, :, c], c, 1).mean(), "heads-averaged", "one number a head"),
-    (check.weight_on_cue, lambda w, c: w[:, 0, c], "first-query", "[CLS]"),
+    (check.weight_on_cue, lambda w, n, c: w[:, :, c].mean(1), "all-queries", "also the cue's own"),
+    (check.weight_on_cue, lambda w, n, c: w[:, ~n, c].mean(1), "left-out", "do not count"),
+    (check.weight_on_cue, lambda w, n, c: w[:, n, c].sum(1), "added", "take their mean"),
+    (check.weight_on_cue, lambda w, n, c: (w[..., c] * n).mean(1), "over-all", "how many are counted"),
+    (check.weight_on_cue, lambda w, n, c: w[:, n, c].mean(), "heads-averaged", "one number each"),
+    (check.weight_on_cue, lambda w, n, c: w[:, n, c][:, 0], "first-query", "one query alone"),
+    (check.weight_on_cue, lambda w, n, c: w[:, c][:, n], None, ""),
 ]
 
 

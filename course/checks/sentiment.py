@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from course.checks.diagnosis import Exercise, Mistake, Trial, listed
-from course.checks.inputs import numbers
 from course.checks.numeric import Numbers
 
 __all__ = ["EXERCISES", "chances", "pairs_right", "weight_on_cue"]
@@ -41,7 +40,7 @@ pairs_right = Exercise(
             "eleven pairs",
             {
                 "positive": np.array([0.5, 2.5, -1.5, -0.25, 1.0, 0.0, -3.0, 1.25, 0.75, 2.0, 0.375]),
-                "negative": np.array([0.25, -0.5, -2.0, 1.5, 0.5, -1.0, -0.125, -0.75, 1.0, 1.5, 0.625]),
+                "negative": np.array([-0.25, -0.5, -2.0, 1.5, 0.5, -1.0, -0.125, -0.75, 1.0, -1.5, -0.625]),
             },
         ),
     ),
@@ -102,71 +101,74 @@ pairs_right = Exercise(
 # ---- the weight on a cue
 
 
-def _weight_on_cue(weights: Array, cue: Any) -> Array:
-    """What one key gets in each head, in the mean over all other queries."""
+def _weight_on_cue(weights: Array, counted: Array, cue: Any) -> Array:
+    """What one key gets in each head, in the mean over the queries that count."""
     column = weights[:, :, cue]
-    others = np.delete(column, cue, axis=1)
-    return others.mean(axis=1)
+    chosen = column[:, counted]
+    return chosen.mean(axis=1)
 
 
-def _weights(seed: int, n_heads: int, length: int) -> Array:
-    """Rows that sum to 1."""
-    x = np.exp(numbers(seed, n_heads, length, length))
-    return x / x.sum(axis=-1, keepdims=True)
+def _weights(seed: int, n_heads: int, n_queries: int, n_keys: int) -> Array:
+    """Rows that sum to 1, exact in float32 and not in half precision."""
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(2**14, rng.dirichlet(np.ones(n_keys), (n_heads, n_queries))) / 2**14
 
 
 weight_on_cue = Exercise(
     _weight_on_cue,
-    "weights (h, i, j), cue -> weight (h)",
+    "weights (h, i, j), counted (i), cue -> weight (h)",
     trials=(
-        Trial("3 heads, 7 tokens", {"weights": _weights(211, 3, 7), "cue": 4}),
-        Trial("5 heads, 11 tokens", {"weights": _weights(223, 5, 11), "cue": 2}),
+        Trial(
+            "3 heads, 5 queries",
+            {"weights": _weights(211, 3, 5, 7), "counted": np.array([True, True, False, True, True]), "cue": 4},
+        ),
+        Trial(
+            "2 heads, 7 queries",
+            {
+                "weights": _weights(223, 2, 7, 11),
+                "counted": np.array([False, True, True, False, True, True, False]),
+                "cue": 2,
+            },
+        ),
     ),
     mistakes=(
         Mistake(
-            "own-query",
-            "np.delete(column, cue, axis=1) -> column",
-            "the cue's own query is counted: leave its row out of the mean.",
+            "all-queries",
+            "column[:, counted] -> column",
+            "every query is counted, also the cue's own: keep those for which counted is True.",
+        ),
+        Mistake(
+            "left-out",
+            "column[:, counted] -> column[:, ~counted]",
+            "these are the queries that do not count: keep those for which counted is True.",
         ),
         Mistake(
             "row",
-            "column = weights[:, :, cue] -> column = weights[:, cue, :]",
+            "weights[:, :, cue] -> weights[:, cue]",
             "this is the cue's own row, what it looks at: take its column, what looks at it.",
         ),
-        Mistake(
-            "added",
-            "others.mean -> others.sum",
-            "the weights of all queries are added: take their mean.",
-        ),
+        Mistake("added", "chosen.mean -> chosen.sum", "the weights are added: take their mean over the queries."),
         Mistake(
             "over-all",
-            "others.mean(axis=1) -> others.sum(axis=1) / weights.shape[1]",
-            "the sum without the cue's own query is divided by the number of all queries: there is one less.",
+            "chosen.mean(axis=1) -> chosen.sum(axis=1) / len(counted)",
+            "the sum is divided by the number of all queries: divide by how many are counted.",
+            also=("chosen.mean(axis=1) -> (column * counted).mean(axis=1)",),
         ),
-        Mistake(
-            "heads-averaged",
-            "others.mean(axis=1) -> others.mean()",
-            "heads are averaged too: one number a head is asked for.",
-        ),
+        Mistake("heads-averaged", "chosen.mean(axis=1) -> chosen.mean()", "heads are averaged too: one number each."),
         Mistake(
             "over-heads",
-            "others.mean(axis=1) -> others.mean(axis=0)",
+            "chosen.mean(axis=1) -> chosen.mean(axis=0)",
             "the mean goes over the heads: take it over the queries, axis 1.",
         ),
-        Mistake("largest", "others.mean -> others.max", "this is the largest weight: take the mean over the queries."),
+        Mistake("largest", "chosen.mean -> chosen.max", "this is the largest weight: take the mean over the queries."),
         Mistake(
             "first-query",
-            "others.mean(axis=1) -> others[:, 0]",
-            "this asks the first query alone, [CLS]: take the mean over all others.",
-        ),
-        Mistake(
-            "renormalised",
-            "others.mean(axis=1) -> others.mean(axis=1) / (1 - weights[:, cue, cue])",
-            "nothing is to be divided by: the other queries' rows sum to 1 as they are.",
+            "chosen.mean(axis=1) -> chosen[:, 0]",
+            "this asks one query alone: take the mean over all that are counted.",
         ),
         Mistake(
             "less-chance",
-            "others.mean(axis=1) -> others.mean(axis=1) - 1 / weights.shape[1]",
+            "chosen.mean(axis=1) -> chosen.mean(axis=1) - 1 / weights.shape[-1]",
             "equal shares are subtracted: the weight itself is asked for.",
         ),
     ),

@@ -64,7 +64,7 @@ def add_changes(model: nn.Module, changes: Mapping[str, Tensor]) -> None:
         parameter = parameters.get(name)
         if change is None or parameter is None or change.shape != parameter.shape:
             raise ValueError(f"{name} must be a parameter of the model with the shape of its change")
-        parameter += change.to(parameter)
+        parameter += change.to(parameter)  # type: ignore[misc]  # in place it stays a parameter
 
 
 def _name(key: str) -> str:
