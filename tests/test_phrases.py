@@ -25,8 +25,8 @@ def linked(items, language):
     [
         ([DAY], "fr", "Tuesday, March 5, 2024", "mardi 5 mars 2024"),
         ([DAY, AGO], "de", "Tuesday, March 5, 2024 and 21 weeks ago", "Dienstag, 5. März 2024 und vor 21 Wochen"),
-        ([DAY, AGO, IN], "tr", "Tuesday, March 5, 2024, 21 weeks ago, and in 3 months",
-         "5 Mart 2024 Salı, 21 hafta önce ve 3 ay sonra"),
+        ([DAY, AGO, IN], "tr", "Tuesday, March 5, 2024 and 21 weeks ago and in 3 months",
+         "5 Mart 2024 Salı ve 21 hafta önce ve 3 ay sonra"),
         ([Item("amount", "day", 3)], "tr", "3 days", "3 gün"),
         ([Item("amount", "day", 3), Item("when", "day", -3)], "de", "3 days and 3 days ago", "3 Tage und vor 3 Tagen"),
     ],
@@ -49,26 +49,29 @@ def test_no_wording_is_a_raw_key_and_every_text_comes_back(language):
 
 def test_turkish_links_cross_and_french_ones_share_a_word():
     sure, possible = linked([DAY], "tr")
-    assert sure == possible == {("Salı", "Tuesday"), ("Mart", "March"), ("5", "5"), ("2", "2"), ("0", "0"), ("4", "4")}
+    assert sure == possible == {("Salı", "Tuesday"), ("Mart", "March"), ("5", "5"), ("2024", "2024")}
     sure, _ = linked([AGO], "fr")
-    assert sure == {("il", "ago"), ("y", "ago"), ("a", "ago"), ("2", "2"), ("1", "1"), ("semaines", "weeks")}
+    assert sure == {("il", "ago"), ("y", "ago"), ("a", "ago"), ("21", "21"), ("semaines", "weeks")}
 
 
 def test_words_of_a_name_are_possible_not_sure_unless_the_source_has_one():
     sure, possible = linked([PRICE], "fr")
     names = {(t, s) for t in ("dollars", "des", "États-Unis") for s in ("US", "dollars")}
     assert possible - sure == names
-    sure, _ = linked([Item("place", "SE", 0)], "tr")
-    assert sure == {("İsveç", "Sweden")}
+    sure, _ = linked([Item("place", "GR", 0)], "tr")
+    assert sure == {("Yunanistan", "Greece")}
 
 
-def test_items_do_not_mix_and_commas_have_no_link():
+def test_items_and_their_joints_do_not_mix_and_commas_have_no_link():
     p = phrase([AGO, Item("when", "week", -21), PLACE], "de")
-    sure, possible = p.links()
+    sure, _ = p.links()
     first = [j for j, token in enumerate(p.source) if token == " weeks"]
     weeks = [i for i, token in enumerate(p.target) if token == " Wochen"]
     assert [sure[i].nonzero()[0].tolist() for i in weeks] == [[first[0]], [first[1]]]
-    assert not possible[[i for i, token in enumerate(p.target) if token == ","]].any()
+    joints = [[j for j, token in enumerate(side) if token in (" und", " and")] for side in (p.target, p.source)]
+    assert [sure[i].nonzero()[0].tolist() for i in joints[0][:2]] == [[j] for j in joints[1]]
+    comma = phrase([DAY], "de")
+    assert not comma.links()[1][comma.target.index(",")].any()
 
 
 @pytest.mark.parametrize(
@@ -84,14 +87,16 @@ def test_what_no_item_can_be_is_refused(item, words):
 def test_sets_hold_what_they_promise():
     sets = phrase_sets()
     training, tested = set(sets["training"]), [items for name in SETS for items in sets[name]]
-    assert len(training) == len(sets["training"]) == 8000
+    assert len(sets["training"]) == 5000
     assert not training & set(tested)
     assert len(set(tested)) == len(tested) == 200 * len(SETS)
     pairs = {(a[:2], b[:2]) for items in training for a, b in itertools.pairwise(items)}
     numbers = {abs(item.n) for items in training for item in items if item.kind not in ("day", "place")}
     listed = {item.of for items in training if len(items) > 1 for item in items}
     alone = {item.of for items in training if len(items) == 1 for item in items}
-    assert numbers <= set(known_numbers())
+    tested_numbers = {abs(i.n) for items in tested for i in items if i.kind not in ("day", "place")}
+    assert set(known_numbers()) <= numbers
+    assert tested_numbers - numbers
     assert max(map(len, training)) == LONGEST
     for items in sets["combinations"]:
         assert not {(a[:2], b[:2]) for a, b in itertools.pairwise(items)} & pairs
@@ -103,7 +108,7 @@ def test_sets_hold_what_they_promise():
     assert {len(items) for items in sets["longer"]} == {LONGEST + 1}
 
 
-def test_no_word_of_a_test_is_new():
+def test_no_word_of_a_test_is_new_but_numbers():
     sets = phrase_sets()
     for language in LANGUAGES:
         read, written = set(), set()
@@ -113,5 +118,5 @@ def test_no_word_of_a_test_is_new():
             written.update(p.target)
         for items in (items for name in SETS for items in sets[name]):
             p = phrase(items, language)
-            assert set(p.source) <= read
-            assert set(p.target) <= written
+            for tokens, known in ((p.source, read), (p.target, written)):
+                assert all(token in known or token.strip().isdigit() for token in tokens)

@@ -2,7 +2,8 @@
 
 - phrases: drawn as those of the training, and not among them. validation is another such set, to choose by.
 - combinations: no training phrase lists two neighbours like any two of these; their numbers and parts all occur.
-- numbers: every number, of the same length, occurs in no training phrase.
+- numbers: every number occurs in no training phrase. Elsewhere in the tests all numbers are common ones.
+  Training has some rare ones too, so that a model can learn what to do with a number that it does not know.
 - alone: one item of each is of a part (a place, a unit, a currency) that training shows in phrases of one item only.
 - longer: one item more than any training phrase lists.
 
@@ -24,24 +25,26 @@ from mha.tasks.phrases import FIRST_YEAR, KINDS, LARGEST, LAST_YEAR, Item, parts
 __all__ = ["LONGEST", "N_NUMBERS", "SETS", "is_alone", "is_held_out_pair", "known_numbers", "phrase_sets"]
 
 Items = tuple[Item, ...]
-LONGEST = 3  # items of a training phrase
-N_TRAINED, N_TESTED, N_NUMBERS = 8000, 200, 150
+LONGEST = 2  # items of a training phrase
+N_TRAINED, N_TESTED, N_NUMBERS = 5000, 200, 100
+RARE = 0.1  # share of the training's numbers that are others, each of which comes once or twice
+REPEATED = 15  # how often a place that is seen alone is seen: about as often as any other
 SETS = ("validation", "phrases", "combinations", "numbers", "alone", "longer")
-LENGTHS = {1: 0.3, 2: 0.4, 3: 0.3}  # shares of phrases of so many items
+LENGTHS = {1: 0.3, 2: 0.7}  # shares of phrases of so many items
 ALONE = frozenset({"week", "mass-kilogram", "GBP", "SEK"})
 N_SMALL = 20  # numbers up to here are all trained on
 
 
 @cache
 def known_numbers() -> tuple[int, ...]:
-    """The numbers of training phrases, dates aside: 1 to `N_SMALL`, and some of those above."""
+    """The common numbers of training phrases, dates aside: 1 to `N_SMALL`, and some of those above."""
     above = random.Random("numbers").sample(range(N_SMALL + 1, LARGEST + 1), N_NUMBERS - N_SMALL)
     return (*range(1, N_SMALL + 1), *sorted(above))
 
 
 def is_alone(item: Item) -> bool:
-    """Whether training shows what the item is of in phrases of one item only: `ALONE`, and one place in six."""
-    return item.of in ALONE or (item.kind == "place" and _chance(item.of, 6) == 0)
+    """Whether training shows what the item is of in phrases of one item only: `ALONE`, and one place in five."""
+    return item.of in ALONE or (item.kind == "place" and _chance(f"{item.of} alone", 5) == 0)
 
 
 def is_held_out_pair(first: Item, second: Item) -> bool:
@@ -53,10 +56,11 @@ def is_held_out_pair(first: Item, second: Item) -> bool:
 def phrase_sets() -> dict[str, tuple[Items, ...]]:
     """ "training" and each of `SETS` -> its phrases, as tuples of items."""
     rng = random.Random("phrases")
-    training = [(Item("place", code, 0),) for code in parts("place")]  # each once by itself
+    places = [Item("place", code, 0) for code in parts("place")]
+    training: list[Items] = [(place,) for place in places for _ in range(REPEATED if is_alone(place) else 1)]
     seen = set(training)
     while len(training) < N_TRAINED:
-        items = _drawn(rng, _length(rng))
+        items = _drawn(rng, _length(rng), _any_number)
         if items not in seen and _is_trainable(items):
             seen.add(items)
             training.append(items)
@@ -68,14 +72,14 @@ def phrase_sets() -> dict[str, tuple[Items, ...]]:
         "alone": lambda: _with_one_alone(_drawn(rng, rng.randint(2, LONGEST))),
         "longer": lambda: _new(_drawn(rng, LONGEST + 1)),
     }
-    sets = {"training": tuple(training)}
+    sets: dict[str, tuple[Items, ...]] = {"training": tuple(training)}
     for name in SETS:
         found: list[Items] = []
         while len(found) < N_TESTED:
-            items = wanted[name]()
-            if items is not None and items not in seen:
-                seen.add(items)
-                found.append(items)
+            new = wanted[name]()
+            if new is not None and new not in seen:
+                seen.add(new)
+                found.append(new)
         sets[name] = tuple(found)
     return sets
 
@@ -88,12 +92,21 @@ def _length(rng: random.Random) -> int:
     return rng.choices([*LENGTHS], weights=[*LENGTHS.values()])[0]
 
 
-def _old_number(rng: random.Random) -> int:
-    return rng.choice(known_numbers())
+def _tested_number(rng: random.Random) -> int:
+    return rng.choice(known_numbers()[1:])  # with 1 some units come nowhere in training
+
+
+def _any_number(rng: random.Random) -> int:
+    return _other_number(rng, 0) if rng.random() < RARE else rng.choice(known_numbers())
 
 
 def _new_number(rng: random.Random) -> int:
-    while (n := rng.randint(N_SMALL + 1, LARGEST)) in known_numbers():
+    return _other_number(rng, 1)
+
+
+def _other_number(rng: random.Random, part: int) -> int:
+    """One that is not common: of those that training may show (0), or of those that it never does (1)."""
+    while (n := rng.randint(N_SMALL + 1, LARGEST)) in known_numbers() or n % 2 != part:
         pass
     return n
 
@@ -101,7 +114,7 @@ def _new_number(rng: random.Random) -> int:
 def _drawn(
     rng: random.Random,
     length: int,
-    number: Callable[[random.Random], int] = _old_number,
+    number: Callable[[random.Random], int] = _tested_number,
     kinds: Sequence[str] = KINDS,
 ) -> Items:
     return tuple(_item(rng, rng.choice(kinds), number) for _ in range(length))

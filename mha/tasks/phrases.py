@@ -1,9 +1,9 @@
 """Phrases in two languages whose words are known to belong together: lists of dates, amounts, prices and places.
 
 An item is a date with its weekday, a time from now ("3 days ago"), an amount, a price, a number in words
-("12 million") or a place, worded by Unicode CLDR through Babel. A phrase lists some of them: "3 days ago, Germany, and
-12 euros". So which words of a source belong to which of its target is not guessed but follows from how both were put
-together: each token carries a label, and tokens with equal labels belong together.
+("12 million") or a place, worded by Unicode CLDR through Babel. A phrase lists some of them: "3 days ago and Germany
+and 12 euros". So which words of a source belong to which of its target is not guessed but follows from how both were
+put together: each token carries a label, and tokens with equal labels belong together.
 
 What the words ask for: months and days change places, in French and German too; Turkish puts the weekday last and what
 says "ago" or "in" behind its number (gün önce, gün sonra); units agree with their number, and in German with what
@@ -14,11 +14,12 @@ languages in which long units come back as raw keys, and numbers spelt out, of w
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Sequence
 from datetime import date
-from functools import cache
+from functools import cache, reduce
 from math import inf
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias, cast
 
 import numpy as np
 from babel import Locale
@@ -41,12 +42,14 @@ UNITS = ("length-kilometer", "mass-kilogram", "digital-megabyte", "area-square-k
 CURRENCIES = ("USD", "EUR", "GBP", "JPY", "CHF", "CAD", "SEK", "CZK", "INR", "BRL")
 NO_PLACES = frozenset({"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"})  # unions, and what CLDR has for tests
 LONGEST_NAME = 3  # tokens of a place, in every language
+ONE_PLACE_IN = 3  # is taken of them all: with fewer words a small model learns them in fewer steps
 MAGNITUDES = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
-FIRST_YEAR, LAST_YEAR = 1900, 2099
+FIRST_YEAR, LAST_YEAR = 1990, 2029
 LARGEST = 999  # longer numbers are grouped, and by another sign in each language
-TOKEN = re.compile(r" ?(?:\d|[^\W\d_]+(?:[-'’/][^\W\d_]+)*|[^\w\s])")
+TOKEN = re.compile(r" ?(?:\d+|[^\W\d_]+(?:[-'’/][^\W\d_]+)*|[^\w\s])")
 
-Label = tuple[str | int, ...]
+Label: TypeAlias = tuple[str | int, ...]
+Unit: TypeAlias = Literal["year", "month", "week", "day", "hour", "minute", "second"]
 
 
 class Item(NamedTuple):
@@ -79,7 +82,7 @@ class Phrase(NamedTuple):
 
 
 def split_text(text: str) -> tuple[str, ...]:
-    """Words, digits and signs; each keeps the space before it, the first gets one: `joined` gives the text back."""
+    """Words, numbers and signs; each keeps the space before it, the first gets one: `joined` gives the text back."""
     return tuple(TOKEN.findall(" " + " ".join(text.split())))
 
 
@@ -130,7 +133,7 @@ def phrase(items: Sequence[Item], language: str) -> Phrase:
 
 
 def _is_short_place(code: str) -> bool:
-    if len(code) != 2 or not code.isalpha() or code in NO_PLACES:
+    if len(code) != 2 or not code.isalpha() or code in NO_PLACES or zlib.crc32(code.encode()) % ONE_PLACE_IN:
         return False
     names = [Locale(language).territories.get(code) for language in (SOURCE, *LANGUAGES)]
     return all(name and len(split_text(name)) <= LONGEST_NAME for name in names)
@@ -155,20 +158,25 @@ def _day(item: Item, language: str) -> str:
     return format_date(date.fromordinal(item.n), "full", locale=language)
 
 
+def _unit(item: Item) -> Unit:
+    return cast(Unit, item.of)  # one of `SECONDS`
+
+
 def _when(item: Item, language: str) -> str:
     seconds = item.n * SECONDS[item.of]
-    return format_timedelta(seconds, granularity=item.of, threshold=inf, add_direction=True, locale=language)
+    return format_timedelta(seconds, granularity=_unit(item), threshold=inf, add_direction=True, locale=language)
 
 
 def _amount(item: Item, language: str) -> str:
     if item.of in SECONDS:  # format_unit leaves Turkish years, months and days as raw keys
-        return format_timedelta(item.n * SECONDS[item.of], granularity=item.of, threshold=inf, locale=language)
+        return format_timedelta(item.n * SECONDS[item.of], granularity=_unit(item), threshold=inf, locale=language)
     return format_unit(item.n, item.of, "long", locale=language)
 
 
 def _price(item: Item, language: str) -> str:
-    options = {"format_type": "name", "currency_digits": False}  # "12 euros", not "12.00 euros"
-    return format_currency(item.n, item.of, "#,##0", locale=language, **options)
+    return format_currency(
+        item.n, item.of, "#,##0", locale=language, format_type="name", currency_digits=False
+    )  # "12 euros", not "12.00 euros"
 
 
 def _count(item: Item, language: str) -> str:
@@ -188,15 +196,16 @@ def _worded(item: Item, language: str) -> str:
 
 
 def _labelled(items: Sequence[Item], language: str) -> tuple[tuple[str, ...], tuple[Label | None, ...]]:
-    """The tokens of a list, and their labels: the items' own, and one for the word that joins the last two."""
+    """The tokens of a list, and their labels: the items' own, and one for each word that joins two."""
     texts = [translated(item, language) for item in items]
-    whole, tokens, labels = format_list(texts, style="standard", locale=language), [], []
-    place = 0
+    whole, place = _listed(texts, language), 0
+    tokens: list[str] = []
+    labels: list[Label | None] = []
     for n, (item, text) in enumerate(zip(items, texts, strict=True)):
         start = whole.index(text, place)
         between = TOKEN.findall(whole[place:start].rstrip())
         tokens += between
-        labels += [("joined",) if token.strip().isalpha() else None for token in between]
+        labels += [("joined", n) if token.strip().isalpha() else None for token in between]
         own = split_text(text)
         tokens += own
         labels += [label and (n, *label) for label in _item_labels(item, own, language)]
@@ -204,9 +213,14 @@ def _labelled(items: Sequence[Item], language: str) -> tuple[tuple[str, ...], tu
     return tuple(tokens), tuple(labels)
 
 
+def _listed(texts: Sequence[str], language: str) -> str:
+    """ "A and B and C": longer lists are made of what two need, so that a longer one asks for no word or sign more."""
+    return reduce(lambda left, right: format_list([left, right], style="standard", locale=language), texts)
+
+
 def _item_labels(item: Item, tokens: Sequence[str], language: str) -> list[Label | None]:
-    """One label a token. A digit is known by its number and its place in it, a word by what it says in its kind."""
-    named = [_digit_label(tokens, i) for i in range(len(tokens))]
+    """One label a token. A number is known by how many stand before it, a word by what it says in its kind."""
+    named: list[Label | None] = [_number_label(tokens, i) for i in range(len(tokens))]
     words = [i for i, label in enumerate(named) if label is None and tokens[i].strip()[0].isalpha()]
     if item.kind == "day":
         month = format_date(date.fromordinal(item.n), "MMMM", locale=language)
@@ -223,8 +237,7 @@ def _all(labels: Sequence[Label | None]) -> range:
     return range(len(labels))
 
 
-def _digit_label(tokens: Sequence[str], i: int) -> Label | None:
+def _number_label(tokens: Sequence[str], i: int) -> Label | None:
     if not tokens[i].strip().isdigit():
         return None
-    begins = [k for k in range(i + 1) if tokens[k].strip().isdigit() and (k == 0 or tokens[k].startswith(" "))]
-    return "number", len(begins), i - begins[-1]
+    return "number", sum(token.strip().isdigit() for token in tokens[:i])

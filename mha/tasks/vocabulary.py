@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -16,19 +16,20 @@ class WordVocabulary:
     """The words of some token sequences, numbered in alphabetical order.
 
     Args:
-        sequences: whose tokens there are.
+        sequences: whose tokens there are.  leave_out: tokens that are to be unknown all the same.
     Raises:
         TypeError: a sequence is one string.  ValueError: there is no token.
     """
 
     pad_id, end_id, unknown_id = 0, 1, 2
-    unknown = "⟨?⟩"
+    unknown = " ⟨?⟩"  # with a space before it, as most words have
 
-    def __init__(self, sequences: Iterable[Sequence[str]]) -> None:
+    def __init__(self, sequences: Iterable[Sequence[str]], leave_out: Collection[str] = ()) -> None:
         known: set[str] = set()
         for sequence in sequences:
             _check_words(sequence)
             known.update(sequence)
+        known.difference_update(leave_out)
         if not known:
             raise ValueError("sequences must hold a token or more, got none")
         self.words = tuple(sorted(known))
