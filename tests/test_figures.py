@@ -44,6 +44,7 @@ from course.figures import (
     summarization,
     t5,
     training,
+    translation,
     xlnet,
 )
 from mha import reference
@@ -416,6 +417,24 @@ DRAWN: dict[str, tuple[Any, ...]] = {
         reference.softmax(RNG.normal(size=(16, 20))),
         list("5 marca 2024 ///"),
         list("date pl: 2024-03-05/"),
+    ),
+    "translation.known_links": (
+        translation.known_links,
+        {"the row that predicts": np.eye(6, 7), "the row that reads": np.eye(6, 7, -1)},
+        np.eye(6, 7, dtype=bool),
+        "5 Mart 2024 Salı ve Kanada".split(),
+        "Tuesday , March 5 , 2024 Canada".split(),
+    ),
+    "translation.where_it_breaks": (
+        translation.where_it_breaks,
+        ["phrases", "combinations", "numbers", "alone", "longer"],
+        {name: 100 * RNG.random((5, 5)) for name in ("French", "German", "Turkish")},
+    ),
+    "translation.error_rates": (
+        translation.error_rates,
+        [*(f"{n}.{h}" for n in (0, 1) for h in range(4)), "block 0", "block 1", "all"],
+        {name: 100 * RNG.random((5, 11)) for name in ("French", "German", "Turkish")},
+        {name: {"IBM-1": 2.0, "diagonal": 40.0} for name in ("French", "German", "Turkish")},
     ),
     "xlnet.order_masks": (
         xlnet.order_masks,

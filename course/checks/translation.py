@@ -39,8 +39,8 @@ aligned = Exercise(
     "weights (h, i, j), n_target, n_source -> places (n)",
     trials=(
         Trial("3 heads, 5 words into 7", {"weights": _weights(101, 3, 11, 13), "n_target": 7, "n_source": 5}),
-        Trial("2 heads, 7 words into 11", {"weights": _weights(207, 2, 17, 19), "n_target": 11, "n_source": 7}),
-        Trial("5 heads, 11 words into 13", {"weights": _weights(311, 5, 14, 12), "n_target": 13, "n_source": 11}),
+        Trial("2 heads, 7 words into 5", {"weights": _weights(207, 2, 13, 11), "n_target": 5, "n_source": 7}),
+        Trial("5 heads, 3 words into 7", {"weights": _weights(311, 5, 11, 7), "n_target": 7, "n_source": 3}),
     ),
     mistakes=(
         Mistake(
@@ -239,7 +239,7 @@ expected_counts = Exercise(
     trials=(
         Trial("3 words into 5", _pair(3, 11, 13, 5, 3)),
         Trial("7 words into 2", _pair(5, 13, 7, 2, 7)),
-        Trial("5 words into 11", _pair(8, 17, 19, 11, 5)),
+        Trial("5 words into 13", _pair(8, 7, 11, 13, 5)),
     ),
     mistakes=(
         Mistake(
