@@ -2,8 +2,9 @@
 
 - phrases: drawn as those of the training, and not among them. validation is another such set, to choose by.
 - combinations: no training phrase lists two neighbours like any two of these; their numbers and parts all occur.
-- numbers: every number occurs in no training phrase. Elsewhere in the tests all numbers are common ones.
-  Training has some rare ones too, so that a model can learn what to do with a number that it does not know.
+- numbers: every number occurs in no training phrase, but that some are a date's day there. Elsewhere in the tests all
+  numbers are common ones. Training has some rare ones too, so that a model can learn what to do with a number that it
+  does not know.
 - alone: one item of each is of a part (a place, a unit, a currency) that training shows in phrases of one item only.
 - longer: one item more than any training phrase lists.
 
