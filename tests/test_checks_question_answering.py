@@ -55,6 +55,26 @@ def greedy(begins, ends, longest):
     return first, first + int(ends[first : first + longest].argmax())
 
 
+def greedy_from_the_end(begins, ends, longest):
+    last = int(ends.argmax())
+    start = max(0, last - longest + 1)
+    return start + int(begins[start : last + 1].argmax()), last
+
+
+def from_zero(begins, ends, longest):
+    best, found = 0, (0, 0)
+    for first in range(len(begins)):
+        for last in range(first, min(first + longest, len(ends))):
+            if begins[first] + ends[last] > best:
+                best, found = begins[first] + ends[last], (first, last)
+    return found
+
+
+def summed(begins, ends, longest):
+    pairs = [(i, j) for i in range(len(begins)) for j in range(i, min(i + longest, len(ends)))]
+    return max(pairs, key=lambda pair: (begins + ends)[pair[0] : pair[1] + 1].sum())
+
+
 def mass(weights, answer):
     return (weights @ answer).mean(-1)
 
@@ -73,6 +93,28 @@ WRONG = [
         "one too far",
     ),
     (check.best_span, greedy, "begin-decides", "taken first"),
+    (check.best_span, from_zero, "zero", "below that"),
+    (check.best_span, lambda b, e, n: among(b, e[:-1], lambda i, j: i <= j < i + n), "last-token-left-out", "stops"),
+    (check.best_span, lambda b, e, n: among(b, e, lambda i, j: i <= j < i + n - 1), "one-too-short", "left out"),
+    (check.best_span, lambda b, e, n: among(b, e, lambda i, j: j <= i < j + n), "wrong-side", "diagonal"),
+    (check.best_span, lambda b, e, n: tuple(sorted((b.argmax(), e.argmax()))), "sorted", "in order"),
+    (
+        check.best_span,
+        lambda b, e, n: span_loops(np.exp(b) / np.exp(b).sum(), np.exp(e) / np.exp(e).sum(), n),
+        "shares",
+        "softmax",
+    ),
+    (check.best_span, lambda b, e, n: span_loops(-b, -e, n), "smallest", "largest"),
+    (check.best_span, summed, "all-inside", "all tokens"),
+    (check.best_span, greedy_from_the_end, "end-decides", "taken first"),
+    (check.times_chance, lambda w, a: mass(w, a) / mass(w, ~a), "odds", "all else"),
+    (
+        check.times_chance,
+        lambda w, a: w[:, :, a].mean((1, 2)) / w[:, :, ~a].mean((1, 2)),
+        "against-the-rest",
+        "even over",
+    ),
+    (check.times_chance, lambda w, a: w[:, :, a].max(-1).mean(-1) / a.mean(), "best-of-answer", "best token"),
     (check.times_chance, mass, "weight-itself", "divide by what an even map"),
     (check.times_chance, lambda w, a: mass(w, a) / a.sum(), "by-the-answer", "share of all tokens"),
     (check.times_chance, lambda w, a: mass(w, a) * len(a), "one-token", "has several"),

@@ -42,7 +42,22 @@ def _scores(
     return Trial(label, {"begins": begins, "ends": ends, "longest": longest})
 
 
+def _below_zero() -> Trial:
+    """No sum is above 0, and the best span ends at the last token; as shares, the best begin counts for most."""
+    begins = np.array([-29.0, -10.0, -16.0, -11.0, -23.0])
+    ends = np.array([-7.0, -9.0, -17.0, -8.5, -7.5])
+    return Trial(
+        "five tokens, all scores below 0, spans of two at most", {"begins": begins, "ends": ends, "longest": 2}
+    )
+
+
 _FITS = "(length >= 1) & (length <= longest)"
+_NO_SPAN = "np.where(fits, both, -np.inf)"
+_BOTH = "begins[:, None] + ends[None, :]"
+_AS_SHARES = " + ".join(
+    f"(np.exp({x}) / np.exp({x}).sum())[{at}]" for x, at in (("begins", ":, None"), ("ends", "None, :"))
+)
+_INSIDE = "np.cumsum(begins + ends)[None, :] - (np.cumsum(begins + ends) - begins - ends)[:, None]"
 _BEST, _FIRST, _LAST = "both.argmax()", "first = best // len(ends)", "last = best % len(ends)"
 best_span = Exercise(
     _best_span,
@@ -51,6 +66,7 @@ best_span = Exercise(
         _scores("eleven tokens, spans of three at most", 501, 11, 3, (9, 1), (4, 4), 7),
         _scores("thirteen tokens, spans of five at most", 502, 13, 5, (1, 11), (5, 7), 12),
         _scores("seven tokens, spans of two at most", 503, 7, 2, (3, 5), (0, 1), 6),
+        _below_zero(),
     ),
     mistakes=(
         Mistake(
@@ -58,6 +74,15 @@ best_span = Exercise(
             (f"{_FIRST} -> first = begins.argmax()", f"{_LAST} -> last = ends.argmax()"),
             "the best begin and the best end are taken each by itself, and the end stands before the begin: take the "
             "pair with the largest sum that is a span.",
+        ),
+        Mistake(
+            "sorted",
+            (
+                f"{_FIRST} -> first = min(begins.argmax(), ends.argmax())",
+                f"{_LAST} -> last = max(begins.argmax(), ends.argmax())",
+            ),
+            "the best begin and the best end are taken each by itself and put in order: take the pair with the largest "
+            "sum that is a span.",
         ),
         Mistake(
             "any-order",
@@ -73,6 +98,28 @@ best_span = Exercise(
             "one-too-long",
             "length <= longest -> length <= longest + 1",
             "a span of longest + 1 tokens is let in: from first to last it has last - first + 1 tokens.",
+        ),
+        Mistake(
+            "one-too-short",
+            "length <= longest -> length < longest",
+            "spans of longest tokens are left out: they are the longest that may be.",
+        ),
+        Mistake(
+            "last-token-left-out",
+            f"{_FITS} -> (length >= 1) & (length <= longest) & (places[None, :] < len(ends) - 1)",
+            "no span is let end at the last token: a range stops before its end.",
+        ),
+        Mistake(
+            "wrong-side",
+            "places[None, :] - places[:, None] + 1 -> places[:, None] - places[None, :] + 1",
+            "the table is cut on the wrong side of its diagonal: a column is a last token and may not stand before its "
+            "row.",
+        ),
+        Mistake(
+            "zero",
+            f"{_NO_SPAN} -> np.where(fits, both, 0)",
+            "what is no span counts 0, or the search begins at 0, and all sums may be below that: take minus infinity.",
+            also=(f"{_NO_SPAN} -> {_NO_SPAN} if {_NO_SPAN}.max() > 0 else 0 * both",),
         ),
         Mistake(
             "single-tokens-left-out",
@@ -105,11 +152,41 @@ best_span = Exercise(
             "the best begin is taken first and an end sought for it: take the pair whose sum is largest.",
         ),
         Mistake(
+            "end-decides",
+            f"both = {_BOTH} -> both = begins[:, None] + 1000 * ends[None, :]",
+            "the best end is taken first and a begin sought for it: take the pair whose sum is largest.",
+        ),
+        Mistake(
+            "shares",
+            f"both = {_BOTH} -> both = {_AS_SHARES}",
+            "the scores went through a softmax before the sum: add the scores themselves: they are logarithms.",
+        ),
+        Mistake(
+            "how-long",
+            f"{_LAST} -> last = best % len(ends) - best // len(ends) + 1",
+            "last is how many tokens the span has: return its last token.",
+        ),
+        Mistake(
+            "by-longest",
+            (f"{_FIRST} -> first = best // longest", f"{_LAST} -> last = best % longest"),
+            "the place is divided by longest: the table has as many columns as there are tokens.",
+        ),
+        Mistake(
             "flat",
             (f"{_FIRST} -> first = best", f"{_LAST} -> last = best"),
             "argmax counts through the whole table: divide by the number of columns for row and rest.",
         ),
-        Mistake("smallest", f"{_BEST} -> both.argmin()", "this is the smallest sum: take the largest."),
+        Mistake(
+            "smallest",
+            f"{_BEST} -> both.argmin()",
+            "this is the smallest sum: take the largest.",
+            also=((f"{_NO_SPAN} -> np.where(fits, both, np.inf)", f"{_BEST} -> both.argmin()"),),
+        ),
+        Mistake(
+            "all-inside",
+            f"both = {_BOTH} -> both = {_INSIDE}",
+            "the scores of all tokens of a span are summed: it counts its first token's begin and its last one's end.",
+        ),
     ),
 )
 
@@ -195,9 +272,24 @@ times_chance = Exercise(
             also=(f"{_FOUND} -> weights[:, :, ~answer].sum(axis=-1)",),
         ),
         Mistake(
-            "odds",
+            "odds-of-tokens",
             f"{_CHANCE} -> answer.sum() / (~answer).sum()",
             "the answer's tokens are divided by the others: an even map spreads over all tokens, the answer's too.",
+        ),
+        Mistake(
+            "odds",
+            f"{_TIMES} -> times = means / (1 - means)",
+            "the weight on the answer is divided by that on all else: divide by what an even map has on the answer.",
+        ),
+        Mistake(
+            "against-the-rest",
+            f"{_TIMES} -> times = means / (1 - means) * (~answer).sum() / answer.sum()",
+            "a token of the answer is compared with a token of the rest: compare with a map even over all tokens.",
+        ),
+        Mistake(
+            "best-of-answer",
+            f"{_FOUND} -> weights[:, :, answer].max(axis=-1)",
+            "this is the answer's best token: what lies on an answer is the sum over its tokens.",
         ),
     ),
 )
@@ -216,6 +308,7 @@ by_hand = Numbers(
             0.8: "count the words again: 'the' falls away, four words are left, two of them right.",
             0.571: "'the' falls away before words are counted.",
             2.0: "that is the number of words in common.",
+            1 / 3: "the 2 of 2PR / (P + R) is missing.",
         },
         "lucky": {
             3 / 7: "that is the share among the seven others: the right row counts too, and it is a lucky hit as well.",
