@@ -89,6 +89,16 @@ aligned = Exercise(
             "each head gives links of its own, (h, n): take the mean of the weights first, then the largest.",
         ),
         Mistake(
+            "vote-of-heads",
+            "shared.argmax(axis=-1) -> np.array([np.bincount(c).argmax() for c in words.argmax(axis=-1).T])",
+            "each head has one vote here, however sure it is: take the mean of the weights first, then the largest.",
+        ),
+        Mistake(
+            "counted-from-one",
+            "shared.argmax(axis=-1) -> shared.argmax(axis=-1) + 1",
+            "the places are counted from 1: count them from 0.",
+        ),
+        Mistake(
             "over-targets",
             "argmax(axis=-1) -> argmax(axis=0)",
             "the argmax runs over the target words: for each of them choose among the words of the source, axis=-1.",
@@ -188,6 +198,16 @@ error_rate = Exercise(
             "mean-of-two",
             "1 - (right + allowed) / (drawn + wanted) -> 1 - (right / wanted + allowed / drawn) / 2",
             "two shares are averaged: add both numerators, add both divisors, and divide once.",
+        ),
+        Mistake(
+            "sure-links-once",
+            "(links & possible) -> (links & possible & ~sure)",
+            "a sure link counts once here: it is possible too, so it counts in both numerators.",
+        ),
+        Mistake(
+            "unlinked-words-dropped",
+            "drawn = links.sum() -> drawn = (links & possible.any(axis=1, keepdims=True)).sum()",
+            "links of words without a known link are left out: count all that the table holds.",
         ),
         Mistake(
             "or-for-and",
@@ -309,6 +329,7 @@ by_hand = Numbers(
     mistakes={
         "first": {
             1.0: "that is the share of right links: an error rate of 0 is perfect.",
+            1 / 3: "the possible links include the sure ones: a sure link counts in both.",
             0.25: "a link to one word of a name is possible, and so not wrong: it counts above and below.",
             0.2: "a link to one word of a name is possible, and so not wrong: it counts above and below.",
         },
