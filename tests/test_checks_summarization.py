@@ -130,6 +130,27 @@ def mix_overwritten(vocabulary, weights, source, gate):
     return p
 
 
+def rouge_in_order(candidate, summary):
+    longest = np.zeros((len(candidate) + 1, len(summary) + 1), dtype=int)
+    for i, word in enumerate(candidate, 1):
+        for j, other in enumerate(summary, 1):
+            before = longest[i - 1, j], longest[i, j - 1]
+            longest[i, j] = longest[i - 1, j - 1] + 1 if word == other else max(before)
+    return 2 * longest[-1, -1] / (len(candidate) + len(summary))
+
+
+def rank_without_jump(words, damping):
+    steps, ranks = likeness(words), np.ones(len(words))
+    for _ in range(9000):
+        ranks = damping * ranks @ (steps / steps.sum(axis=1, keepdims=True))
+    return ranks
+
+
+def mix_of_the_present(vocabulary, weights, source, gate):
+    present = np.isin(np.arange(vocabulary.shape[1]), source)
+    return gate[:, None] * vocabulary + (1 - gate[:, None]) * present
+
+
 @pytest.mark.parametrize(
     ("judge", "answer", "diagnosis", "words"),
     [
@@ -141,9 +162,14 @@ def mix_overwritten(vocabulary, weights, source, gate):
             "counted-in-summary+recall",
             "as often as the candidate",
         ),
+        (check.rouge_1, rouge_in_order, "in-order", "ROUGE-L"),
+        (check.text_rank, rank_without_jump, "jump-left-out", "goes anywhere"),
+        (check.text_rank, lambda w, d: rank_by_rounds(w, 0.85), "damping-fixed", "argument"),
         (check.text_rank, rank_from_ones, "jump-of-one", "add up to 1"),
         (check.text_rank, lambda w, d: likeness(w).sum(0) / likeness(w).sum(), "degree", "jumps"),
         (check.copy_mix, mix_overwritten, "last-place-only", "Add up all places"),
+        (check.copy_mix, mix_of_the_present, "present", "add up the weights"),
+        (check.copy_mix, lambda p, w, s, g: g[:, None] * p, "gated-vocabulary-alone", "1 - g"),
         (check.copy_mix, lambda p, w, s, g: mix_in_a_loop(p, w, s, 1 - g), "gate-exchanged", "share of the vocabulary"),
     ],
 )
@@ -159,6 +185,6 @@ def test_the_two_candidates_are_what_the_package_says():
     short = "a b c d x y"
     scores = [
         RougeScorer(["rouge1"]).score(summary, text)["rouge1"].fmeasure
-        for text in (short, "a b c d e f g h " + "x " * 22)
+        for text in (short, "a b c d e f g " + "x " * 23)
     ]
     assert check.two_candidates(*scores, 10).ok

@@ -28,6 +28,15 @@ def _rouge_1(candidate: Array, summary: Array) -> float:
     return float(f)
 
 
+def _in_order(one: Array, other: Array) -> int:
+    """The length of the longest sequence that both hold in this order, which ROUGE-L counts."""
+    if not (one.size and other.size):
+        return 0
+    if one[0] == other[0]:
+        return 1 + _in_order(one[1:], other[1:])
+    return max(_in_order(one[1:], other), _in_order(one, other[1:]))
+
+
 _SHARED = "np.minimum(found, wanted).sum()"
 _F = "2 * shared / (n_found + n_wanted)"
 
@@ -36,7 +45,7 @@ rouge_1 = Exercise(
     "candidate (i), summary (j) -> f",
     trials=(
         Trial(
-            "five words and seven", {"candidate": np.array([4, 9, 4, 4, 1]), "summary": np.array([4, 1, 9, 4, 6, 8, 1])}
+            "five words and seven", {"candidate": np.array([4, 9, 4, 4, 1]), "summary": np.array([1, 9, 4, 8, 6, 1, 4])}
         ),
         Trial(
             "eleven words and three",
@@ -56,6 +65,11 @@ rouge_1 = Exercise(
             "geometric-mean",
             f"{_F} -> shared / np.sqrt(n_found * n_wanted)",
             "this is the geometric mean of precision and recall: F is the harmonic one, 2 P R / (P + R).",
+        ),
+        Mistake(
+            "product",
+            f"{_F} -> shared**2 / (n_found * n_wanted)",
+            "this is precision times recall: F is their harmonic mean, 2 P R / (P + R).",
         ),
         Mistake("half", f"{_F} -> shared / (n_found + n_wanted)", "the factor 2 is missing: F = 2 P R / (P + R)."),
         Mistake(
@@ -98,6 +112,11 @@ rouge_1 = Exercise(
             "by-place",
             f"{_SHARED} -> sum(a == b for a, b in zip(candidate, summary))",
             "words are compared place by place: ROUGE-1 does not look at the order.",
+        ),
+        Mistake(
+            "in-order",
+            f"{_SHARED} -> _in_order(candidate, summary)",
+            "this is the longest sequence in common, ROUGE-L: ROUGE-1 does not look at the order.",
         ),
         Mistake("percent", "float(f) -> float(100 * f)", "this is in percent: F lies between 0 and 1."),
     ),
@@ -181,6 +200,17 @@ text_rank = Exercise(
             "no-jump",
             "np.full(n, (1 - damping) / n) -> np.full(n, 1 / n)",
             "the jump has the whole weight: with probability damping the walker takes a step instead.",
+        ),
+        Mistake(
+            "jump-left-out",
+            "np.full(n, (1 - damping) / n) -> np.zeros(n)",
+            "the jump is missing: with probability 1 - damping the walker goes anywhere, and without that all ranks "
+            "fade to 0.",
+        ),
+        Mistake(
+            "damping-fixed",
+            ("damping * steps.T -> 0.85 * steps.T", "(1 - damping) / n -> 0.15 / n"),
+            "the damping is fixed at 0.85: take it from the argument.",
         ),
         Mistake(
             "jump-of-one",
@@ -295,6 +325,11 @@ copy_mix = Exercise(
         ),
         Mistake("copied-alone", f"{_P} -> copied", "this is the copied part alone: the vocabulary has the share g."),
         Mistake("vocabulary-alone", f"{_P} -> vocabulary + 0 * copied", "nothing is copied here."),
+        Mistake(
+            "gated-vocabulary-alone",
+            f"{_P} -> g * vocabulary + 0 * copied",
+            "the copied part is missing: it has the share 1 - g.",
+        ),
         Mistake("gated-copy-alone", f"{_P} -> (1 - g) * copied", "the vocabulary's share is missing."),
         Mistake(
             "hard-gate",
@@ -305,6 +340,11 @@ copy_mix = Exercise(
             "even-weights",
             "weights @ holds -> np.ones_like(weights) / len(source) @ holds",
             "every place has the same weight: attention says how much each has.",
+        ),
+        Mistake(
+            "present",
+            "weights @ holds -> np.ones_like(weights) @ holds > 0",
+            "each word of the source counts as 1: add up the weights of its places instead.",
         ),
         Mistake(
             "largest-place",
@@ -331,7 +371,7 @@ copy_mix = Exercise(
 
 # ---- what length does to a score
 
-_SUMMARY, _SHORT, _LONG, _OF_SHORT, _OF_LONG = 10, 6, 30, 4, 8
+_SUMMARY, _SHORT, _LONG, _OF_SHORT, _OF_LONG = 10, 6, 30, 4, 7
 two_candidates = Numbers(
     "two_candidates",
     right={
@@ -344,6 +384,7 @@ two_candidates = Numbers(
             _OF_SHORT / _SHORT: "that is precision: F weighs recall with it.",
             _OF_SHORT / _SUMMARY: "that is recall: F weighs precision with it.",
             _OF_SHORT / (_SHORT + _SUMMARY): "the factor 2 is missing.",
+            _OF_SHORT / (_SHORT * _SUMMARY) ** 0.5: "that is the geometric mean: F is the harmonic one.",
             (_OF_SHORT / _SHORT + _OF_SHORT / _SUMMARY) / 2: "that is the plain mean: F is the harmonic one.",
             _OF_SHORT / (_SHORT + _SUMMARY - _OF_SHORT): "that is Jaccard's index: F is 2 P R / (P + R).",
         },
@@ -351,14 +392,17 @@ two_candidates = Numbers(
             _OF_LONG / _LONG: "that is precision: F weighs recall with it.",
             _OF_LONG / _SUMMARY: "that is recall: F weighs precision with it.",
             _OF_LONG / (_LONG + _SUMMARY): "the factor 2 is missing.",
+            _OF_LONG / (_LONG * _SUMMARY) ** 0.5: "that is the geometric mean: F is the harmonic one.",
             (_OF_LONG / _LONG + _OF_LONG / _SUMMARY) / 2: "that is the plain mean: F is the harmonic one.",
             _OF_LONG / (_LONG + _SUMMARY - _OF_LONG): "that is Jaccard's index: F is 2 P R / (P + R).",
         },
         "needed": {
             9: "with 9 of them F is 0.45, still below.",
-            11: "it shares at most the 10 words that the summary has.",
+            **dict.fromkeys((11, 12, 15, 20, 30), "it shares at most the 10 words that the summary has."),
             4: "that many has the short one: with 40 words in all they weigh less.",
-            8: "that many it has already.",
+            7: "that many it has already.",
+            8: "with 8 of them F is 0.4, still below.",
+            3: "that is how many more: the question is how many in all.",
         },
     },
 )
