@@ -80,6 +80,6 @@ def in_short(texts: Mapping[str, Interval]) -> None:
         ax.barh(row, value.value, height=0.6, color=colour)
         ax.plot([value.low, value.high], [row, row], "-", color="black")
     ax.set_yticks(range(len(texts)), labels=list(texts))
-    ax.set(xlabel="of what is essential (%)", xlim=(0, 100), ylim=(len(texts) - 0.5, -0.5))
+    ax.set(xlabel="essential sentences that get the most weight (%)", xlim=(0, 100), ylim=(len(texts) - 0.5, -0.5))
     ax.grid(False, axis="y")
     plt.show()
