@@ -18,6 +18,9 @@ Written before the table was run:
   That attention decides, and is no ornament, counts as shown where the sentence with the most weight is the one whose
   removal costs most in more than 90 % of reports.
 
+After pilots with seeds 100 and 101 the task was made smaller, names became one word each, and the test by names took
+its present form; the question is as it was before them.
+
 The copying model of seed 0 is kept in 16 bits.
 """
 
