@@ -52,11 +52,14 @@ WRONG = [
     (check.pairs_right, lambda p, n: np.mean(p > 0) * np.mean(n < 0), "shares-multiplied", "pair by pair"),
     (check.pairs_right, lambda p, n: min(np.mean(p > 0), np.mean(n < 0)), "smaller-share", "pair by pair"),
     (check.pairs_right, lambda p, n: np.mean(p > n), "order", "its own side of 0"),
-    (check.pairs_right, lambda p, n: np.mean(np.sign(p) != np.sign(n)), None, ""),
+    (check.pairs_right, lambda p, n: np.mean(np.sign(p) != np.sign(n)), "apart", "both be wrong"),
     (check.pairs_right, lambda p, n: np.mean((p > 0) & (n > 0)), "both-above", "below 0"),
     (check.pairs_right, lambda p, n: np.sum((p > 0) & (n < 0)), "counted", "divide"),
     (check.pairs_right, lambda p, n: (p > 0) & (n < 0), "each-pair", "take the mean"),
     (check.pairs_right, lambda p, n: np.sum((p > 0) & (n < 0)) / (2 * len(p)), "over-sentences", "number of pairs"),
+    (check.pairs_right, lambda p, n: np.mean((p < 0) & (n > 0)), "signs-swapped", "above 0"),
+    (check.pairs_right, lambda p, n: np.mean((p > 0.5) & (n < 0.5)), "as-probabilities", "0 divides them"),
+    (check.pairs_right, lambda p, n: np.mean((p >= 0) & (n < 0)), "zero-is-right", "neither side"),
     (check.pairs_right, lambda p, n: None, None, ""),
     (check.weight_on_cue, lambda w, n, c: w[:, :, c].mean(1), "all-queries", "also the cue's own"),
     (check.weight_on_cue, lambda w, n, c: w[:, ~n, c].mean(1), "left-out", "do not count"),
@@ -84,3 +87,4 @@ def test_the_chances_are_those_of_many_tosses():
     assert "two tosses" in str(check.chances(0.5, 0.5, 0.0, 0.81))
     assert "one sentence is right and one wrong" in str(check.chances(0.25, 0.5, 0.5, 0.81))
     assert "a pair needs both" in str(check.chances(0.25, 0.5, 0, 0.9))
+    assert "exactly one" in str(check.chances(0.25, 0.5, 0, 0.18))
