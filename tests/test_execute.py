@@ -17,6 +17,7 @@ import types
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from packaging.utils import canonicalize_name
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -262,7 +263,8 @@ def test_chapters_import_nothing_that_colab_would_lack():
     own = {"mha", "course", "experiments", "benchmarks", *sys.stdlib_module_names}
     sources = [cell.source for path in notebook_paths() for cell in code_cells(read(path))]
     imported = {name for source in sources for name in re.findall(r"^ *(?:import|from) (\w+)", source, re.MULTILINE)}
-    lacking = {name for name in imported - own if not {d.lower() for d in providers.get(name, [])} & set(pins)}
+    brought = set(map(canonicalize_name, pins))
+    lacking = {name for name in imported - own if not {*map(canonicalize_name, providers.get(name, []))} & brought}
     assert lacking == set()
 
 
