@@ -7,6 +7,7 @@ from scipy.optimize import linear_sum_assignment
 
 from course.checks import chemistry as check
 from mha.models.albert import Albert, AlbertConfig
+from tests.told import told_test
 
 # ---- right answers, written differently
 
@@ -103,13 +104,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("judge", "answer", "key", "words"), WRONG)
-def test_wrong_answers_are_told_what_is_wrong(judge, answer, key, words):
-    feedback = judge(answer)
-    assert not feedback.ok
-    if key is not None:
-        assert feedback.diagnosis == key, feedback
-        assert words in str(feedback)
+test_wrong_answers_are_told_what_is_wrong = told_test(WRONG)
 
 
 def test_the_sizes_are_those_of_the_model():

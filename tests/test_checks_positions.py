@@ -10,6 +10,7 @@ import torch
 
 from course.checks import positions as check
 from mha import positions
+from tests.told import told_test
 
 # ---- right answers, written differently
 
@@ -300,12 +301,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("judge", "answer", "diagnosis", "phrase"), WRONG)
-def test_wrong_answers_are_told_what_is_wrong(judge, answer, diagnosis, phrase):
-    feedback = judge(answer)
-    assert not feedback.ok
-    assert feedback.diagnosis == diagnosis, feedback
-    assert phrase in feedback.message
+test_wrong_answers_are_told_what_is_wrong = told_test(WRONG)
 
 
 def test_rounds_are_those_of_the_table():

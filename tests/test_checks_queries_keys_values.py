@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from transformers import BertConfig, BertModel
 
 from course.checks import queries_keys_values as check
+from tests.told import told_test
 
 # ---- right answers, written differently
 
@@ -265,12 +266,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("judge", "answer", "diagnosis", "phrase"), WRONG)
-def test_wrong_answers_are_told_what_is_wrong(judge, answer, diagnosis, phrase):
-    feedback = judge(answer)
-    assert not feedback.ok
-    assert feedback.diagnosis == diagnosis
-    assert phrase in feedback.message
+test_wrong_answers_are_told_what_is_wrong = told_test(WRONG)
 
 
 def test_the_chapter_tells_the_truth_of_hugging_face_transformers():

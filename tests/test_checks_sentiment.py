@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from course.checks import sentiment as check
+from tests.told import told_test
 
 
 def pairs_loop(positive, negative):
@@ -71,13 +72,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("judge", "answer", "key", "words"), WRONG)
-def test_wrong_answers_are_told_what_is_wrong(judge, answer, key, words):
-    feedback = judge(answer)
-    assert not feedback.ok
-    if key is not None:
-        assert feedback.diagnosis == key, feedback
-        assert words in str(feedback)
+test_wrong_answers_are_told_what_is_wrong = told_test(WRONG)
 
 
 def test_the_chances_are_those_of_many_tosses():

@@ -10,6 +10,7 @@ import torch
 from rouge_score.rouge_scorer import RougeScorer
 
 from course.checks import summarization as check
+from tests.told import told_test
 
 # ---- right answers, written differently
 
@@ -151,8 +152,7 @@ def mix_of_the_present(vocabulary, weights, source, gate):
     return gate[:, None] * vocabulary + (1 - gate[:, None]) * present
 
 
-@pytest.mark.parametrize(
-    ("judge", "answer", "diagnosis", "words"),
+test_wrong_answers_are_told_what_is_wrong = told_test(
     [
         (check.rouge_1, rouge_of_sets, "sets", "as in a set"),
         (check.rouge_1, rouge_not_clipped, "not-clipped", "smaller count"),
@@ -171,13 +171,8 @@ def mix_of_the_present(vocabulary, weights, source, gate):
         (check.copy_mix, mix_of_the_present, "present", "add up the weights"),
         (check.copy_mix, lambda p, w, s, g: g[:, None] * p, "gated-vocabulary-alone", "1 - g"),
         (check.copy_mix, lambda p, w, s, g: mix_in_a_loop(p, w, s, 1 - g), "gate-exchanged", "share of the vocabulary"),
-    ],
+    ]
 )
-def test_wrong_answers_are_told_what_is_wrong(judge, answer, diagnosis, words):
-    feedback = judge(answer)
-    assert not feedback.ok
-    assert feedback.diagnosis == diagnosis, feedback
-    assert words in feedback.message
 
 
 def test_the_two_candidates_are_what_the_package_says():

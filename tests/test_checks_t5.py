@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from course.checks import t5 as check
 from mha.models import t5
 from mha.tasks import span_corruption
+from tests.told import told_test
 
 # ---- right answers, written differently
 
@@ -215,8 +216,7 @@ def softmax_on_heads(q, k, table, buckets):
     return (torch.from_numpy(q) @ torch.from_numpy(k).mT + torch.from_numpy(table.T[:, buckets])).softmax(1)
 
 
-@pytest.mark.parametrize(
-    ("judge", "answer", "diagnosis", "words"),
+test_wrong_answers_are_told_what_is_wrong = told_test(
     [
         (check.split_at_spans, spans_replaced_one_by_one, "one-a-token", "however long"),
         (check.split_at_spans, spans_counted_by_hand, "same-sentinel", "next one"),
@@ -238,13 +238,8 @@ def softmax_on_heads(q, k, table, buckets):
         (check.biased_weights, bias_on_the_weights, "after-the-softmax", "before the softmax"),
         (check.biased_weights, softmax_on_heads, "over-queries", "over the keys"),
         (check.biased_weights, heads_last, "heads-last", "move its last axis"),
-    ],
+    ]
 )
-def test_wrong_answers_are_told_what_is_wrong(judge, answer, diagnosis, words):
-    feedback = judge(answer)
-    assert not feedback.ok
-    assert feedback.diagnosis == diagnosis, feedback
-    assert words in feedback.message
 
 
 def test_parameters_are_those_of_the_model():

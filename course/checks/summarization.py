@@ -372,6 +372,21 @@ copy_mix = Exercise(
 # ---- what length does to a score
 
 _SUMMARY, _SHORT, _LONG, _OF_SHORT, _OF_LONG = 10, 6, 30, 4, 7
+
+
+def _wrong_f(shared: int, n_words: int) -> dict[float, str]:
+    """What else is made of the words shared by a candidate of n_words and the summary."""
+    precision, recall = shared / n_words, shared / _SUMMARY
+    return {
+        precision: "that is precision: F weighs recall with it.",
+        recall: "that is recall: F weighs precision with it.",
+        shared / (n_words + _SUMMARY): "the factor 2 is missing.",
+        (precision * recall) ** 0.5: "that is the geometric mean: F is the harmonic one.",
+        (precision + recall) / 2: "that is the plain mean: F is the harmonic one.",
+        shared / (n_words + _SUMMARY - shared): "that is Jaccard's index: F is 2 P R / (P + R).",
+    }
+
+
 two_candidates = Numbers(
     "two_candidates",
     right={
@@ -380,22 +395,8 @@ two_candidates = Numbers(
         "needed": 10,
     },
     mistakes={
-        "short": {
-            _OF_SHORT / _SHORT: "that is precision: F weighs recall with it.",
-            _OF_SHORT / _SUMMARY: "that is recall: F weighs precision with it.",
-            _OF_SHORT / (_SHORT + _SUMMARY): "the factor 2 is missing.",
-            _OF_SHORT / (_SHORT * _SUMMARY) ** 0.5: "that is the geometric mean: F is the harmonic one.",
-            (_OF_SHORT / _SHORT + _OF_SHORT / _SUMMARY) / 2: "that is the plain mean: F is the harmonic one.",
-            _OF_SHORT / (_SHORT + _SUMMARY - _OF_SHORT): "that is Jaccard's index: F is 2 P R / (P + R).",
-        },
-        "long": {
-            _OF_LONG / _LONG: "that is precision: F weighs recall with it.",
-            _OF_LONG / _SUMMARY: "that is recall: F weighs precision with it.",
-            _OF_LONG / (_LONG + _SUMMARY): "the factor 2 is missing.",
-            _OF_LONG / (_LONG * _SUMMARY) ** 0.5: "that is the geometric mean: F is the harmonic one.",
-            (_OF_LONG / _LONG + _OF_LONG / _SUMMARY) / 2: "that is the plain mean: F is the harmonic one.",
-            _OF_LONG / (_LONG + _SUMMARY - _OF_LONG): "that is Jaccard's index: F is 2 P R / (P + R).",
-        },
+        "short": _wrong_f(_OF_SHORT, _SHORT),
+        "long": _wrong_f(_OF_LONG, _LONG),
         "needed": {
             9: "with 9 of them F is 0.45, still below.",
             **dict.fromkeys((11, 12, 15, 20, 30), "it shares at most the 10 words that the summary has."),
