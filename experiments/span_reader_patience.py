@@ -7,55 +7,19 @@ more questions. Whether the others only needed patience is asked here; it was de
 
 from __future__ import annotations
 
-import random
-
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from experiments import span_readers
 from experiments.runner import Row, main
-from experiments.span_readers import (
-    BATCH,
-    LOOKED_AT,
-    LR,
-    TRAINED_ON,
-    UNANSWERED,
-    WARMUP,
-    WAYS,
-    WEIGHT_DECAY,
-    scored,
-    scores_of,
-    tokens,
-)
-from mha.models.span_reader import SpanReader, SpanReaderConfig
-from mha.tasks.passages import passage
-from mha.tasks.spans import as_batch
-from mha.train import fit
+from experiments.span_readers import LOOKED_AT, WAYS, scored
 
 STEPS = 3 * span_readers.STEPS
 RUNS: list[Row] = [{"seed": seed} for seed in range(5)]
 
 
-def train(seed: int) -> SpanReader:
-    """As `span_readers.train` does, for longer."""
-    torch.manual_seed(seed)
-    model, rng = SpanReader(SpanReaderConfig()), random.Random(seed)
-
-    def loss(step: int) -> Tensor:
-        n = rng.choice(TRAINED_ON)
-        drawn = [passage("train", n, rng, answered=rng.random() >= UNANSWERED) for _ in range(BATCH)]
-        batch = as_batch(tokens(), drawn)
-        scores = scores_of(model, batch)  # (b, i, 2)
-        return F.cross_entropy(scores[..., 0], batch.spans[:, 0]) + F.cross_entropy(scores[..., 1], batch.spans[:, 1])
-
-    fit(model, loss, steps=STEPS, lr=LR, warmup=WARMUP, weight_decay=WEIGHT_DECAY)
-    return model
-
-
 def run(seed: int) -> Row:
     """Train one reader, and ask it all that the shorter runs were asked."""
-    model = train(seed)
+    model = span_readers.train(seed, STEPS)
     seen = span_readers.questions("train", LOOKED_AT)
     with torch.no_grad():
         found: Row = {name: measure(model) for name, measure in span_readers.MEASURES.items()}

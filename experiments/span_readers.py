@@ -68,7 +68,7 @@ def scores_of(model: SpanReader, batch: Batch, attn_mask: Tensor | None = None) 
     return scores.masked_fill(~batch.key_mask[..., None], -1e4)
 
 
-def train(seed: int) -> SpanReader:
+def train(seed: int, steps: int = STEPS) -> SpanReader:
     """Cross-entropy of the first and of the last token, over all tokens; [CLS] stands for no answer."""
     torch.manual_seed(seed)
     model, rng = SpanReader(SpanReaderConfig()), random.Random(seed)
@@ -80,7 +80,7 @@ def train(seed: int) -> SpanReader:
         scores = scores_of(model, batch)  # (b, i, 2)
         return F.cross_entropy(scores[..., 0], batch.spans[:, 0]) + F.cross_entropy(scores[..., 1], batch.spans[:, 1])
 
-    fit(model, loss, steps=STEPS, lr=LR, warmup=WARMUP, weight_decay=WEIGHT_DECAY)
+    fit(model, loss, steps=steps, lr=LR, warmup=WARMUP, weight_decay=WEIGHT_DECAY)
     return model
 
 

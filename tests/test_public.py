@@ -10,8 +10,9 @@ import sys
 import datasets
 import pytest
 
+from mha.tasks.cldr import Pair
 from mha.tasks.public import cnn_dailymail, multi30k, squad, sst2
-from mha.tasks.records import Asked, Rated, Span, Summarised, Translated
+from mha.tasks.records import Asked, Headed, Rated, Span
 
 # A file of which a reader of `datasets` was not run to its end is left for the collector to close.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -71,7 +72,7 @@ def paragraph(text, start, passage=PASSAGE):
 @pytest.mark.parametrize(
     ("load", "records", "expected"),
     [
-        (multi30k, CAPTIONS, (Translated("Two men wait.", "Zwei Männer warten."), Translated("null", "nichts"))),
+        (multi30k, CAPTIONS, (Pair("Two men wait.", "Zwei Männer warten."), Pair("null", "nichts"))),
         (sst2, SENTENCES, (Rated('a "charming" film', True), Rated("dull, and long", False))),
     ],
 )
@@ -86,7 +87,7 @@ def test_tables_are_read_as_they_were_written(tmp_path, suffix, load, records, e
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
 def test_lines_within_an_article_stay(tmp_path, suffix):
     path = store(tmp_path / f"train{suffix}", ARTICLES)
-    assert cnn_dailymail(path) == (Summarised("It rained.\nAll day.", "Rain .\nAll day ."),)
+    assert cnn_dailymail(path) == (Headed("It rained.\nAll day.", "Rain .\nAll day ."),)
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])

@@ -7,11 +7,10 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from course.columns import Interval
-from course.figures import WIDTH
+from course.figures import WIDTH, interval_rows
 from mha.view import plots
 
 __all__ = ["confidence", "in_short", "passes", "places"]
@@ -81,17 +80,9 @@ def in_short(maps: Mapping[str, Interval], losses: Mapping[str, Interval]) -> No
     figure, (top, below) = plt.subplots(
         2, 1, figsize=(WIDTH, 1.6 + 0.42 * (len(maps) + len(losses))), height_ratios=[len(maps), len(losses)]
     )
-    _points(top, maps, GOOD)
+    interval_rows(top, maps, GOOD)
     top.set(xlabel="atoms mapped right (%)", xlim=(0, 102))
-    _points(below, losses, BAD)
+    interval_rows(below, losses, BAD)
     below.set(xlabel="loss of a masked atom that is no carbon (nats)", xlim=(0, None))
     figure.align_ylabels()
     plt.show()
-
-
-def _points(ax: Axes, rows: Mapping[str, Interval], colour: str) -> None:
-    for place, one in enumerate(rows.values()):
-        reach = [[one.value - one.low], [one.high - one.value]]
-        ax.errorbar(one.value, place, xerr=reach, fmt="o", color=colour, linestyle="")
-    ax.set_yticks(range(len(rows)), labels=list(rows))
-    ax.set_ylim(len(rows) - 0.5, -0.5)

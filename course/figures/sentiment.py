@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from course.columns import Interval
-from course.figures import WIDTH
+from course.figures import WIDTH, interval_rows
 
 __all__ = ["cue_heads", "in_short", "pairs_by_rule", "words_own"]
 
@@ -83,10 +83,10 @@ def in_short(right: Mapping[str, Interval], lost: Mapping[str, Interval]) -> Non
     figure, (top, below) = plt.subplots(
         2, 1, figsize=(WIDTH, 1.7 + 0.42 * (len(right) + len(lost))), height_ratios=[len(right), len(lost)]
     )
-    _points(top, right, POSITIVE)
+    interval_rows(top, right, POSITIVE)
     _guesses(top)
     top.set(xlabel="pairs of negation with both sentences right (%)", xlim=(-3, 103))
-    _points(below, lost, NEGATIVE)
+    interval_rows(below, lost, NEGATIVE)
     below.axvline(0, color="0.4", linewidth=1, linestyle="-")
     below.set(xlabel="logit of the right answer that is lost")
     figure.align_ylabels()
@@ -97,11 +97,3 @@ def _guesses(ax: Axes) -> None:
     """What a coin gets that is tossed for each sentence, and one for which of the two is positive."""
     for share, style in ((25, ":"), (50, "--")):
         ax.axvline(share, color="0.4", linewidth=1.2, linestyle=style)
-
-
-def _points(ax: Axes, rows: Mapping[str, Interval], colour: str) -> None:
-    for place, one in enumerate(rows.values()):
-        reach = [[one.value - one.low], [one.high - one.value]]
-        ax.errorbar(one.value, place, xerr=reach, fmt="o", color=colour, linestyle="")
-    ax.set_yticks(range(len(rows)), labels=list(rows))
-    ax.set_ylim(len(rows) - 0.5, -0.5)

@@ -15,7 +15,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
-from mha.tasks.records import Asked, Rated, Span, Summarised, Translated
+from mha.tasks.cldr import Pair
+from mha.tasks.records import Asked, Headed, Rated, Span
 from mha.validation import check_choice, check_integer
 
 __all__ = ["cnn_dailymail", "multi30k", "squad", "sst2"]
@@ -47,7 +48,7 @@ def multi30k(
     split: str = "train",
     languages: tuple[str, str] = ("en", "de"),
     limit: int | None = None,
-) -> tuple[Translated, ...]:
+) -> tuple[Pair, ...]:
     """Captions of pictures, and their translations.
 
     Args:
@@ -62,22 +63,20 @@ def multi30k(
     """
     from_, to = languages
 
-    def read(record: Record, where: str) -> Translated:
-        return Translated(_text(record, from_, where), _text(record, to, where))
+    def read(record: Record, where: str) -> Pair:
+        return Pair(_text(record, from_, where), _text(record, to, where))
 
     return _records("multi30k", source, split, limit, read)
 
 
-def cnn_dailymail(
-    source: str | Path = "hub", *, split: str = "train", limit: int | None = None
-) -> tuple[Summarised, ...]:
+def cnn_dailymail(source: str | Path = "hub", *, split: str = "train", limit: int | None = None) -> tuple[Headed, ...]:
     """News articles and their highlights, a line each. Arguments and errors as for `multi30k`.
 
     Source: Hermann et al. 2015; as summaries: See et al. 2017.
     """
 
-    def read(record: Record, where: str) -> Summarised:
-        return Summarised(_text(record, "article", where), _text(record, "highlights", where))
+    def read(record: Record, where: str) -> Headed:
+        return Headed(_text(record, "article", where), _text(record, "highlights", where))
 
     return _records("cnn_dailymail", source, split, limit, read)
 

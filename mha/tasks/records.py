@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["Asked", "Rated", "Span", "Summarised", "Translated"]
+__all__ = ["Asked", "Headed", "Rated", "Span"]
 
 
-class Translated(NamedTuple):
-    """A sentence and its translation."""
-
-    source: str
-    target: str
-
-
-class Summarised(NamedTuple):
+class Headed(NamedTuple):
     """A text and its summary."""
 
     document: str
