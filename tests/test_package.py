@@ -25,9 +25,9 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 EXTRAS = PROJECT["optional-dependencies"]
 PACKAGES = ("mha", "course", "experiments", "benchmarks")
 INSTALLED_AS = {"sklearn": "scikit-learn"}
-# What mha imports where it is: triton comes with builds of torch that can use it, and with the tests; datasets is asked
-# for by an extra.
-NOT_REQUIRED = {"triton", "datasets"}
+# What mha imports where it is: triton comes with builds of torch that can use it, and with the tests; the
+# others are asked for by extras.
+NOT_REQUIRED = {"triton", "datasets", "concept_erasure", "fairlearn"}
 
 
 def ranges(name: str) -> dict[str, Requirement]:
