@@ -26,6 +26,7 @@ SOURCES = ("_config.yml", "_toc.yml", "index.ipynb", "book/**/*", "chapters/**/*
 OF_THE_PAGE = ("file:", "data:", "blob:")
 # A change of theme touches nothing else; axe's third rule on colour is the stricter AAA, off by default.
 COLOUR_RULES = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
+NO_COLOUR_RULES = {name: {"enabled": False} for name in ("color-contrast", "link-in-text-block")}
 GRAVE = {"serious", "critical"}
 # Off by default before axe-core 4.13: what is read on a control must be part of its name, for who speaks to a page.
 SPOKEN_NAMES = {"label-content-name-mismatch": {"enabled": True}}
@@ -35,23 +36,35 @@ SETTLED = """async theme => {
   await document.fonts.ready;
   await new Promise(done => setTimeout(done, 150));
 }"""
-# Nine tenths of axe's time went into the contrast of highlighted code, thousands of pieces in a dozen looks. One of
-# each look stays, on each ground it stands on; the others become plain text of their block, which is judged too.
+# Nine tenths of axe's time would go into the contrast of thousands of words in a few dozen looks, and into cells of
+# maps, all of which tests/test_explorer.py looks at. So contrast is judged where a look is met first, on each ground
+# that it stands on and wherever something lies over something else; and of each map some rows stay.
 ONE_OF_EACH_LOOK = """() => {
-  const seen = new Set(), alike = [];
-  for (const block of document.querySelectorAll(".highlight pre")) {
-    const grounds = [];
-    for (let up = block; up; up = up.parentElement) {
-      grounds.push(getComputedStyle(up).backgroundColor, up.style.cssText);
+  document.querySelectorAll(".mx tbody tr:nth-child(n+4)").forEach(row => row.remove());
+  const seen = new Set(), grounds = new Map(), looks = new Map();
+  const look = element => {
+    const {color, backgroundColor, backgroundImage, fontSize, fontWeight, opacity, textDecorationLine} =
+      getComputedStyle(element);
+    return [element.localName, color, backgroundColor, backgroundImage, fontSize, fontWeight, opacity,
+      textDecorationLine].join();
+  };
+  const ground = element => {
+    if (!element) return "";
+    if (!grounds.has(element)) {
+      const {backgroundColor, backgroundImage, opacity, position} = getComputedStyle(element);
+      const floats = ["absolute", "fixed"].includes(position) ? `over ${grounds.size}` : "";
+      grounds.set(element, [ground(element.parentElement), backgroundColor, backgroundImage, opacity, floats].join());
     }
-    for (const piece of block.querySelectorAll("span:not(:has(*))")) {
-      const {color, backgroundColor, fontSize, fontWeight, opacity} = getComputedStyle(piece);
-      const look = [piece.className, color, backgroundColor, fontSize, fontWeight, opacity, ...grounds].join();
-      if (seen.has(look)) alike.push(piece);
-      seen.add(look);
-    }
+    return grounds.get(element);
+  };
+  for (const element of document.body.querySelectorAll(":not(title, style, script, mjx-assistive-mml *)")) {
+    if (![...element.childNodes].some(node => node.nodeType === 3 && node.data.trim())) continue;
+    const met = [look(element), element.parentElement && look(element.parentElement), ground(element)].join();
+    if (!seen.has(met)) element.dataset.firstOfItsLook = "";
+    seen.add(met);
   }
-  alike.forEach(piece => piece.replaceWith(...piece.childNodes));
+  document.querySelectorAll(".highlight pre span:not(:has(*)):not([data-first-of-its-look])")
+    .forEach(piece => piece.replaceWith(...piece.childNodes));
 }"""
 FACTS = """async () => {
   const late = [...document.images].filter(i => i.loading === "lazy");  // those below the window wait to be scrolled to
@@ -145,7 +158,9 @@ def visit_page(
         page.evaluate(SETTLED, visit.theme)
         visit.facts = page.evaluate(FACTS)
         page.evaluate(ONE_OF_EACH_LOOK)
-        visit.axe = grave_findings(page, {} if visit is visits[0] else COLOUR_RULES)
+        visit.axe = grave_findings(page, COLOUR_RULES, "[data-first-of-its-look]")
+        if visit is visits[0]:
+            visit.axe += grave_findings(page, {"rules": SPOKEN_NAMES | NO_COLOUR_RULES})
     deciding = page.evaluate(DECIDING)  # last, since it opens what is folded
     for visit in visits:
         visit.facts["deciding"] = deciding
@@ -153,10 +168,10 @@ def visit_page(
     return visits
 
 
-def grave_findings(page: Page, rules: dict[str, Any]) -> list[str]:
-    """What axe-core calls serious or critical, a line an element."""
+def grave_findings(page: Page, rules: dict[str, Any], within: str | None = None) -> list[str]:
+    """What axe-core calls serious or critical, a line an element; of the whole page, or of what a selector names."""
     options = {"preload": False, "resultTypes": ["violations"], "rules": SPOKEN_NAMES, **rules}
-    found = Axe().run(page, options=options).response["violations"]
+    found = Axe().run(page, context=within, options=options).response["violations"]
     grave = [rule for rule in found if rule["impact"] in GRAVE]
     return [f"{rule['id']}: {node['html'][:120]}" for rule in grave for node in rule["nodes"]]
 
