@@ -6,6 +6,7 @@ cells are collected here.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -67,6 +68,12 @@ class StoredNotebook(IPyNbFile):
             if sys.platform == "win32" and self.path.name in NOT_ON_WINDOWS:
                 stored.add_marker(pytest.mark.skip(reason=NOT_ON_WINDOWS[self.path.name]))
             yield stored
+
+
+def pytest_collection_finish() -> None:
+    """What collecting thousands of tests has left stays: no collection of garbage needs to look through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> StoredNotebook | None:
