@@ -75,6 +75,19 @@ def summed(begins, ends, longest):
     return max(pairs, key=lambda pair: (begins + ends)[pair[0] : pair[1] + 1].sum())
 
 
+def shortest_first(begins, ends, longest):
+    pairs = [(i, j) for i in range(len(begins)) for j in range(i, min(i + longest, len(ends)))]
+    return max(pairs, key=lambda pair: (begins[pair[0]] + ends[pair[1]]) / (pair[1] - pair[0] + 1))
+
+
+def no_number(begins, ends, longest):
+    places = np.arange(len(begins))
+    length = places - places[:, None] + 1
+    with np.errstate(invalid="ignore"):
+        both = begins[:, None] + ends + ((length < 1) | (length > longest)) * -np.inf
+    return divmod(both.argmax(), len(ends))
+
+
 def mass(weights, answer):
     return (weights @ answer).mean(-1)
 
@@ -106,6 +119,9 @@ WRONG = [
     ),
     (check.best_span, lambda b, e, n: span_loops(-b, -e, n), "smallest", "largest"),
     (check.best_span, summed, "all-inside", "all tokens"),
+    (check.best_span, no_number, "not-a-number", "np.where"),
+    (check.best_span, lambda b, e, n: among(b, e, lambda i, j: i <= j < n), "from-the-start", "wherever it begins"),
+    (check.best_span, shortest_first, "a-token-of-it", "however long"),
     (check.best_span, greedy_from_the_end, "end-decides", "taken first"),
     (check.times_chance, lambda w, a: mass(w, a) / mass(w, ~a), "odds", "all else"),
     (

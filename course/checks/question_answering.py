@@ -122,6 +122,22 @@ best_span = Exercise(
             also=(f"{_NO_SPAN} -> {_NO_SPAN} if {_NO_SPAN}.max() > 0 else 0 * both",),
         ),
         Mistake(
+            "not-a-number",
+            f"{_NO_SPAN} -> np.where(fits, np.nan, -np.inf)",
+            "0 times minus infinity is no number, and argmax stops at the first of these: put minus infinity in by "
+            "np.where.",
+        ),
+        Mistake(
+            "from-the-start",
+            f"{_FITS} -> (length >= 1) & (places[None, :] < longest)",
+            "longest is counted from the first of all tokens: it is how many tokens a span has, wherever it begins.",
+        ),
+        Mistake(
+            "a-token-of-it",
+            f"{_NO_SPAN} -> np.where(fits, both / np.maximum(length, 1), -np.inf)",
+            "the sum is divided by the number of tokens: two scores count, however long the span is.",
+        ),
+        Mistake(
             "single-tokens-left-out",
             "length >= 1 -> length >= 2",
             "spans of one token are left out: first and last may be the same.",
