@@ -125,12 +125,19 @@ def test_weights_between_question_and_answers(batch):
         assert scores.shape == (3, 2, 5, N)
         for b, n in ((0, 1), (4, 3)):
             first, last = batch.answers[b, n].tolist()
-            piece = weights[2, b, 1][asked[b]][:, first : last + 1]
-            if direction == "answer to question":
-                piece = weights[2, b, 1][first : last + 1][:, asked[b]]
+            inside = torch.arange(first, last + 1)
+            others = torch.tensor([k for k in range(i) if batch.sentence_of[b, k] not in (-1, n)])
+            looking, seen = {
+                "question to answer": (asked[b].nonzero()[:, 0], inside),
+                "answer to question": (inside, asked[b].nonzero()[:, 0]),
+                "others to answer": (others, inside),
+            }[direction]
+            piece = weights[2, b, 1][looking][:, seen]
             assert_close(scores[2, 1, b, n], piece.mean())
     with pytest.raises(ValueError, match=r"direction must be one of 'question to answer', .* got 'both'"):
         answer_weights(weights, batch, "both")
+    with pytest.raises(ValueError, match="direction must be one of"):
+        without(batch, batch.right, "both")
 
 
 def test_the_right_row_is_found_among_rows_of_its_kind(batch):
@@ -152,7 +159,12 @@ def test_a_cut_takes_away_one_direction_of_one_sentence(batch, reader, direction
         mask = without(batch, sentences, direction)
         reader(batch.vectors, batch.segment_ids, key_mask=batch.key_mask, attn_mask=mask)
     asks, told = (batch.segment_ids == 0) & batch.key_mask, batch.sentence_of == sentences[:, None]
-    rows, columns = (asks, told) if direction == "question to answer" else (told, asks)
+    others = (batch.sentence_of >= 0) & ~told
+    rows, columns = {
+        "question to answer": (asks, told),
+        "answer to question": (told, asks),
+        "others to answer": (others, told),
+    }[direction]
     cut = rows[:, :, None] & columns[:, None]
     real = (batch.key_mask[:, :, None] & batch.key_mask[:, None])[:, None].expand(5, 3, -1, -1)
     for weights in (maps["blocks.0.attn"], maps["blocks.1.attn"]):
