@@ -624,6 +624,11 @@ DRAWN: dict[str, tuple[Any, ...]] = {
         [1, 2, 4, 8, 16],
         {name: RNG.random((5, 5)) for name in ("one by one", "all at once, the text", "all at once, the row")},
     ),
+    "question_answering.by_steps": (
+        question_answering.by_steps,
+        [600, 1200, 1800, 2400, 3000, 3600],
+        {name: RNG.random((5, 6)) for name in ("about subjects trained on", "about other subjects")},
+    ),
     "question_answering.lost_by_cuts": (
         question_answering.lost_by_cuts,
         {

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from course.figures import WIDTH
 
-__all__ = ["by_length", "lost_by_cuts", "who_finds"]
+__all__ = ["by_length", "by_steps", "lost_by_cuts", "who_finds"]
 
 Array = NDArray[Any]
 LOOKS = (("-", "o"), ("--", "s"), (":", "D"), ("-.", "^"))
@@ -23,17 +23,23 @@ def by_length(lengths: Sequence[int], shares: Mapping[str, Array]) -> None:
     Args:
         lengths: (n,), on a scale of doublings.  shares: what is counted -> (seed, n).
     """
-    figure, ax = plt.subplots(figsize=(WIDTH, 4.0))
-    for number, ((name, values), (line, marker)) in enumerate(zip(shares.items(), LOOKS, strict=False)):
-        for seed in values:
-            ax.plot(lengths, 100 * seed, line, color=f"C{number}", linewidth=0.8, alpha=0.5)
-        mean = 100 * np.mean(values, axis=0)
-        ax.plot(lengths, mean, line, marker=marker, color=f"C{number}", linewidth=2.5, label=name)
+    ax = _lines(lengths, shares)
     ax.set_xscale("log", base=2)
     ax.set_xticks(list(lengths), labels=list(map(str, lengths)))
     ax.minorticks_off()
     ax.set(xlabel="sentences in the passage", ylabel="questions (%)", ylim=(0, 104))
-    figure.legend(loc="outside upper left", ncols=2)
+    plt.show()
+
+
+def by_steps(steps: Sequence[int], shares: Mapping[str, Array]) -> None:
+    """How often the right row is read on the way through training; a thin line a seed, the mean over them in bold.
+
+    Args:
+        steps: (n,), after which was asked.  shares: whose questions -> (seed, n).
+    """
+    ax = _lines(steps, shares)
+    ax.set_xticks(list(steps))
+    ax.set(xlabel="steps of training", ylabel="right rows (%)", xlim=(0, None), ylim=(0, 104))
     plt.show()
 
 
@@ -57,6 +63,17 @@ def who_finds(shares: Mapping[str, Sequence[float]], chance: float) -> None:
     place: dict[str, Any] = {"xytext": (0, 6), "textcoords": "offset points", "ha": "center", "color": "0.3"}
     ax.annotate("chance", (100 * chance, 1), xycoords=ax.get_xaxis_transform(), fontsize=12, **place)
     plt.show()
+
+
+def _lines(places: Sequence[int], shares: Mapping[str, Array]) -> Any:
+    figure, ax = plt.subplots(figsize=(WIDTH, 4.0))
+    for number, ((name, values), (line, marker)) in enumerate(zip(shares.items(), LOOKS, strict=False)):
+        for seed in values:
+            ax.plot(places, 100 * seed, line, color=f"C{number}", linewidth=0.8, alpha=0.5)
+        mean = 100 * np.mean(values, axis=0)
+        ax.plot(places, mean, line, marker=marker, color=f"C{number}", linewidth=2.5, label=name)
+    figure.legend(loc="outside upper left", ncols=2)
+    return ax
 
 
 def _dots(values: Mapping[str, Sequence[float]], label: str, show: bool = True) -> Any:
