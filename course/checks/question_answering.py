@@ -314,7 +314,7 @@ times_chance = Exercise(
 
 by_hand = Numbers(
     "by_hand",
-    right={"f1": 2 / 3, "lucky": 0.5},
+    right={"f1": 2 / 3, "credited": 5 / 7},
     mistakes={
         "f1": {
             0.5: "that is the precision, 2 of 4 words: F1 is the harmonic mean of precision and recall.",
@@ -326,14 +326,18 @@ by_hand = Numbers(
             2.0: "that is the number of words in common.",
             1 / 3: "the 2 of 2PR / (P + R) is missing.",
         },
-        "lucky": {
-            3 / 7: "that is the share among the seven others: the right row counts too, and it is a lucky hit as well.",
-            0.125: "that is how often the right row is hit: exact match counts each row that says Monday.",
-            0.375: "the right row says Monday too: four of eight rows do.",
-            4.0: "that is a number of rows: a share is asked for.",
-            0.25: "exact match does not ask which row it was: four of eight say Monday.",
-            1 / 7: "chance goes over eight weekdays in eight sentences, not over seven days.",
-            0.875: "that is how often the wrong row is read: exact match counts each row that says Monday.",
+        "credited": {
+            0.5: "that is how often the right row is read: a wrong row that says Monday is credited too.",
+            0.75: "the right row is none of the seven others: three of them say Monday, not four of eight.",
+            11 / 14: "the right row is none of the seven others: three of them say Monday, not four.",
+            0.875: "of the seven others three say Monday, and half of the questions go there: 3/7 of that half.",
+            3 / 7: "that is the share among the seven others: half of the questions are read in the right row.",
+            3 / 14: "that is luck alone: the half of the questions whose right row is read counts as well.",
+            13 / 14: "half of the questions go to the seven others, so 3/7 of that half is credited, not 3/7 of all.",
+            0.571: "chance goes over seven other rows, not over seven days: three of them say Monday.",
+            0.625: "chance goes over the seven other rows: three of them say Monday.",
+            0.6875: "the right row is none of the others: three of seven say Monday, not three of eight.",
+            1.0: "a wrong row that says another day is not credited: four of the seven others do.",
         },
     },
     rtol=0.01,
