@@ -35,6 +35,7 @@ from course.figures import (
     heatmaps,
     modern_block,
     multi_head,
+    planted_bias,
     positions,
     quantization,
     queries_keys_values,
@@ -711,6 +712,14 @@ DRAWN: dict[str, tuple[Any, ...]] = {
         {k: RNG.random((5, 31)) * 31 for k in ("causal", "both ways")},
     ),
     "positions.sinusoidal_table": (positions.sinusoidal_table, RNG.normal(size=(128, 64)), [32, 64, 90], 30),
+    "planted_bias.amplification_curves": (
+        planted_bias.amplification_curves,
+        np.array([50, 60, 70, 80, 90]),
+        {
+            title: {name: 50 + 50 * RNG.random((5, 5)) for name in ("attention", "a sum of words", "a table of counts")}
+            for title in ("probabilities", "most likely answers")
+        },
+    ),
     "positions.biases": (positions.biases, -np.arange(65) * 2.0 ** -np.arange(1, 5)[:, None], np.arange(129) // 8),
     "positions.scaled_rates": (
         positions.scaled_rates,
