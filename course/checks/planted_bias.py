@@ -53,8 +53,8 @@ counterfactuals = Exercise(
         Mistake(
             "all-swapped",
             f"{_ALL} -> swapped",
-            "sentences with a defining word are swapped too: the king becomes a queen there. One such word is enough to "
-            "leave a sentence as it is, .any(axis=1).",
+            "sentences with a defining word are swapped too: the king becomes a queen there. One such word is "
+            "enough to leave a sentence as it is, .any(axis=1).",
             also=(f"{_KEPT} -> defining[ids].all(axis=1)",),
         ),
         Mistake(
