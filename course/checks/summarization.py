@@ -102,6 +102,16 @@ rouge_1 = Exercise(
             "these are pairs of equal words: a word that stands twice in both is shared twice, not four times.",
         ),
         Mistake("larger", f"{_SHARED} -> np.maximum(found, wanted).sum()", "take the smaller count, not the larger."),
+        Mistake(
+            "lengths-of-sets",
+            "candidate.size, summary.size -> (found > 0).sum(), (wanted > 0).sum()",
+            "the divisor counts each word once: add up the lengths of both texts, repeated words included.",
+        ),
+        Mistake(
+            "whole-division",
+            f"{_F} -> 2 * shared // (n_found + n_wanted)",
+            "// rounds down to a whole number: divide with /.",
+        ),
         Mistake("number-shared", f"{_F} -> shared", "this is the number of words shared: F divides it."),
         Mistake(
             "jaccard",
@@ -168,6 +178,11 @@ text_rank = Exercise(
             "lengths-without-logs",
             "np.log(words.sum(axis=1)) -> words.sum(axis=1)",
             "the words shared are divided by the lengths themselves: take their logarithms.",
+        ),
+        Mistake(
+            "product-of-logs",
+            f"{_SIMILARITY} -> shared / (logs[:, None] * logs)",
+            "the two logarithms are multiplied: add them up.",
         ),
         Mistake(
             "log-of-the-sum",

@@ -94,6 +94,11 @@ aligned = Exercise(
             "each head has one vote here, however sure it is: take the mean of the weights first, then the largest.",
         ),
         Mistake(
+            "mean-of-places",
+            "shared.argmax(axis=-1) -> words.argmax(axis=-1).mean(axis=0)",
+            "the heads' places are averaged, and between two words there is none: take the mean of the weights first.",
+        ),
+        Mistake(
             "counted-from-one",
             "shared.argmax(axis=-1) -> shared.argmax(axis=-1) + 1",
             "the places are counted from 1: count them from 0.",
@@ -199,6 +204,12 @@ error_rate = Exercise(
             "1 - (right + allowed) / (drawn + wanted) -> 1 - (right / wanted + allowed / drawn) / 2",
             "two shares are averaged: add both numerators, add both divisors, and divide once.",
         ),
+        Mistake("percent", "return rate -> return 100 * rate", "this is in percent: the rate lies between 0 and 1."),
+        Mistake(
+            "brackets-below",
+            "1 - (right + allowed) / (drawn + wanted) -> 1 - (right + allowed) / drawn + wanted",
+            "only the number of links drawn divides here: put the divisor in brackets, (links + sure links).",
+        ),
         Mistake(
             "sure-links-once",
             "(links & possible) -> (links & possible & ~sure)",
@@ -212,12 +223,12 @@ error_rate = Exercise(
         Mistake(
             "or-for-and",
             "(links & sure) -> (links | sure)",
-            "| counts what is in one of the two: & counts what is in both.",
+            "links | sure holds what is in one of the two: & keeps what is in both.",
         ),
         Mistake(
             "or-for-and-possible",
             "(links & possible) -> (links | possible)",
-            "| counts what is in one of the two: & counts what is in both.",
+            "links | possible holds what is in one of the two: & keeps what is in both.",
         ),
         Mistake(
             "cells",
@@ -301,6 +312,11 @@ expected_counts = Exercise(
             "even",
             "likely / total -> np.full(likely.shape, 1 / likely.shape[1])",
             "every source word gets the same: share by the table.",
+        ),
+        Mistake(
+            "each-word-once",
+            "rows[:, source] -> rows[:, np.unique(source)]",
+            "np.unique sorts the words of the source and keeps each once: every place of the source has its share.",
         ),
         Mistake("transposed", "return shares -> return shares.T", "the result is (j, i): target words are the rows."),
         Mistake(
