@@ -73,7 +73,8 @@ def test_rows_hold_what_was_chosen():
 
 def test_the_kept_model_writes_and_looks_as_its_row_says():
     model = planted_facts.kept()
-    (row,) = [row for row in load("planted_facts") if (row["output"], row["seed"]) == ("copying", 0)]
+    keys = ("copying", planted_facts.FRESH, 0)
+    (row,) = [row for row in load("planted_facts") if (row["output"], row["n_reports"], row["seed"]) == keys]
     texts = planted_facts.asked("names in a new role")
     right = planted_facts.shares_right(model, texts)
     assert right == pytest.approx(row["right"]["names in a new role"], abs=0.02)
@@ -107,3 +108,10 @@ def test_batches_follow_from_seed_and_step_alone():
     assert set(sizes) == {1, 2, 3, 4, 5}
     assert isinstance(planted_facts.asked("as trained")[0], Report)
     assert np.mean([len(joined(r)) for r in planted_facts.asked("twice as long")]) > 80
+
+
+def test_few_reports_come_round_and_round():
+    texts = {tuple(planted_facts.WORDS.encode(joined(r))) for r in planted_facts.known(50, 3)}
+    rows = [row for step in range(9) for row in planted_facts.batch(step, 3, 50)[0].tolist()]
+    assert {tuple(filter(None, row)) for row in rows} <= texts  # 0 pads
+    assert planted_facts.known(50, 4)[0] != planted_facts.known(50, 3)[0]
