@@ -12,7 +12,7 @@ NEGATORS = {"not", "never", "hardly", "seldom", "rarely", "no"}
 STRONG = {
     *("very", "really", "extremely", "incredibly", "absolutely", "utterly", "thoroughly", "remarkably", "deeply"),
 }
-WEAK = {"slightly", "somewhat", "mildly", "fairly", "a bit", "a little", "a touch"}
+WEAK = {"slightly", "somewhat", "mildly", "fairly", "a bit", "a little"}
 BEHIND = {"but", "yet", "however"}  # the clause behind them wins; of the others the main clause
 
 
@@ -93,6 +93,9 @@ def other(label):
 def opinions(text):
     """Words of opinion, and whether a negator stands before them in their own half of the sentence."""
     for half in text.lower().split(" and "):
+        assert {"was", "were", "is", "are", "had"} & set(words(half)), (
+            text
+        )  # a verb of its own: no negator reaches over
         turned = bool(NEGATORS & set(words(half)))
         yield from ((word, turned) for word in words(half) if word in opinion_words())
 
@@ -115,6 +118,19 @@ def test_templated_pairs_follow_the_rules_with_the_words_of_their_parts():
         assert {opinion_words()[word][0] for word in pair.opinions} == {pair.part}
         assert pair.positive != pair.negative
     assert found == templated_pairs((0, 2), 6, np.random.default_rng(0))
+
+
+def test_templates_with_written_cues_have_those_of_the_pairs_in_their_places():
+    found = templated_pairs((1, 2), 20, np.random.default_rng(0), written_cues=True)
+    written = [pair for pair in sentiment_pairs() if pair.part != 0]
+    assert [pair.cue for pair in found] == ["not" if pair.cue == "no" else pair.cue for pair in written]
+    for pair, model in zip(found, written, strict=True):
+        assert {weak for weak in WEAK if f" {weak} " in pair.positive + model.positive} == {
+            weak for weak in WEAK if f" {weak} " in model.positive
+        }
+    usual = templated_pairs((1, 2), 20, np.random.default_rng(0))
+    assert [{*pair.opinions} for pair in usual] == [{*pair.opinions} for pair in found]
+    assert {pair.cue for pair in usual} == {"not", "but", "very"}
 
 
 def test_what_cannot_be_is_refused():

@@ -39,6 +39,8 @@ FRAMES: Mapping[str, str] = MappingProxyType(
         "while": "while {loses}, {wins}.",
     }
 )
+WEAK = frozenset({"slightly", "somewhat", "mildly", "fairly", "a bit", "a little"})
+USUAL = {"negation": ("not",), "contrast": ("but",), "intensifier": ("very", "slightly"), "scope": ("not",)}
 THINGS = ("room", "film", "soup", "shop", "train", "book", "garden", "song", "phone", "teacher", "bridge", "letter")
 
 
@@ -120,11 +122,16 @@ def sentiment_pairs() -> tuple[Pair, ...]:
     return tuple(found)
 
 
-def templated_pairs(parts: Sequence[int], n_each: int, rng: np.random.Generator) -> list[Pair]:
+def templated_pairs(
+    parts: Sequence[int], n_each: int, rng: np.random.Generator, *, written_cues: bool = False
+) -> list[Pair]:
     """Pairs from one template a rule, with the adjectives of some parts: as many as one likes, all alike.
 
     Args:
         parts: whose adjectives are put in.  n_each: pairs of each rule and part.
+        written_cues: take negators, connectives and words of degree from the part's written pairs, each from the pair
+            of the same rule and place ("no", which stands before no adjective alone, becomes "not"); else "not", "but",
+            "very" and "slightly" throughout.
     Raises:
         TypeError, ValueError: a part that there is not, n_each below 1, or no generator.
     """
@@ -135,21 +142,31 @@ def templated_pairs(parts: Sequence[int], n_each: int, rng: np.random.Generator)
         check_integer("part", part, at_least=0, at_most=len(PARTS) - 1)
         for rule in RULES:
             for n in range(n_each):
-                found.append(_pair(len(found), part, rule, _templated(_parts()[part], rule, n, rng)))
+                lines = _parts()[part][rule]
+                cues = _cues(lines[n % len(lines)]) if written_cues else USUAL[rule]
+                found.append(_pair(len(found), part, rule, _templated(_parts()[part], rule, n, cues, rng)))
     return found
 
 
-def _templated(part: Mapping[str, Any], rule: str, n: int, rng: np.random.Generator) -> list[str]:
+def _templated(part: Mapping[str, Any], rule: str, n: int, cues: Sequence[str], rng: np.random.Generator) -> list[str]:
     """One line as the file has them. Odd lines are the other way round."""
     good, bad = (str(rng.choice(part[label])) for label in ("positive", "negative"))
     one, other = (str(thing) for thing in rng.choice(THINGS, size=2, replace=False))
     sign, first, second = ("+", good, bad) if n % 2 == 0 else ("-", bad, good)
     return {
-        "negation": [sign, f"The {one} was [not] {first}."],
-        "contrast": ["but", f"the {one} was {good}", f"the {other} was {bad}"],
-        "intensifier": [sign, f"The {one} was {{very}} {first} and {{slightly}} {second}."],
-        "scope": [sign, f"The {one} was [not] {second} and [] {first}."],
+        "negation": [sign, f"The {one} was [{cues[0]}] {first}."],
+        "contrast": [cues[0], f"the {one} was {good}", f"the {other} was {bad}"],
+        "intensifier": [sign, f"The {one} was {{{cues[0]}}} {first} and {{{cues[-1]}}} {second}."],
+        "scope": [sign, f"The {one} was [{cues[0]}] {second} and was [] {first}."],
     }[rule]
+
+
+def _cues(line: Sequence[str]) -> tuple[str, ...]:
+    """The words of degree of a line, the stronger first; or its negator; or its connective."""
+    if degrees := re.findall(r"\{(.*?)\}", line[1]):
+        return tuple(sorted(degrees, key=_is_weak))
+    negators = re.findall(r"\[(\w+)\]", line[1])
+    return ("not" if negators[0] == "no" else negators[0],) if negators else (line[0],)
 
 
 def _pair(number: int, part: int, rule: str, line: Sequence[str]) -> Pair:
@@ -169,7 +186,11 @@ def _both(rule: str, text: str) -> tuple[str, str, str]:
     """The two sentences of a line, and their cue: that of the sign first."""
     if rule == "intensifier":
         first, second = re.findall(r"\{(.*?)\}", text)
-        return re.sub(r"[{}]", "", text), text.format(**{first: second, second: first}), _stronger(first, second)
+        return (
+            re.sub(r"[{}]", "", text),
+            text.format(**{first: second, second: first}),
+            min(first, second, key=_is_weak),
+        )
     cue = re.findall(r"\[(\w+)\]", text)[0]
     with_it = text.replace(f"[{cue}]", cue)
     if rule == "negation":
@@ -177,9 +198,8 @@ def _both(rule: str, text: str) -> tuple[str, str, str]:
     return with_it.replace("[] ", ""), text.replace(f"[{cue}] ", "").replace("[]", cue), cue
 
 
-def _stronger(first: str, second: str) -> str:
-    weak = {"slightly", "somewhat", "mildly", "fairly", "a bit", "a little", "a touch"}
-    return second if first in weak else first
+def _is_weak(degree: str) -> bool:
+    return degree.removeprefix("only ") in WEAK
 
 
 def _opinions(text: str) -> tuple[str, ...]:
