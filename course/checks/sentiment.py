@@ -33,14 +33,14 @@ pairs_right = Exercise(
             "seven pairs",
             {
                 "positive": np.array([1.5, -0.5, 2.0, 0.25, -1.0, -0.75, 3.0]),
-                "negative": np.array([-1.0, -2.0, 0.5, -0.125, 1.0, -0.25, -0.5]),
+                "negative": np.array([-1.0, -2.0, 0.0, -0.125, 1.0, -0.25, -0.5]),
             },
         ),
         Trial(
             "eleven pairs",
             {
                 "positive": np.array([0.5, 2.5, -1.5, -0.25, 1.0, 0.0, -3.0, 1.25, 0.75, 2.0, 0.375]),
-                "negative": np.array([0.25, -0.5, -2.0, 1.5, 0.5, -1.0, -0.125, -0.75, 1.0, 1.5, 0.625]),
+                "negative": np.array([0.25, -0.5, -2.0, 1.5, 0.5, -1.0, -0.125, -0.75, 0.25, 0.375, 0.625]),
             },
         ),
     ),
@@ -94,7 +94,7 @@ pairs_right = Exercise(
             "zero-is-right",
             "positive > 0 -> positive >= 0",
             "a score of exactly 0 is on neither side, and not right.",
-            also=(("positive > 0 -> positive >= 0", "negative < 0 -> negative <= 0"),),
+            also=("negative < 0 -> negative <= 0", ("positive > 0 -> positive >= 0", "negative < 0 -> negative <= 0")),
         ),
         Mistake("counted", "both.mean -> both.sum", "the pairs are counted: divide by how many there are."),
         Mistake("percent", "both.mean() -> 100 * both.mean()", "this is percent: a share is asked for."),
@@ -157,6 +157,16 @@ weight_on_cue = Exercise(
             "left-out",
             "column[:, counted] -> column[:, ~counted]",
             "these are the queries that do not count: keep those for which counted is True.",
+        ),
+        Mistake(
+            "own-left-out",
+            "column[:, counted] -> np.delete(column, cue, axis=1)",
+            "the cue's own query is left out and no other: keep those for which counted is True.",
+        ),
+        Mistake(
+            "as-places",
+            "column[:, counted] -> column[:, counted.astype(int)]",
+            "counted is read as the places 0 and 1: it is a mask, leave it True and False.",
         ),
         Mistake(
             "row",
