@@ -133,7 +133,8 @@ def decide(kind: str, outcomes: Iterable[tuple[str, str | None, str]]) -> tuple[
         - holds if: it passes under a condition and fails without it (or under another): both sides are measured.
         - fails: it fails without a condition, or was measured under conditions alone and fails, and passes under none.
         - undecided: anything else.
-        One label that fails makes the claim fail; else one undecided leaves it so; else conditions add up.
+        One label that fails makes the claim fail; else one undecided leaves it so, unless every label passes under one
+        condition and one of them fails without it: then the claim holds if that is so. Else conditions add up.
     Raises:
         ValueError: nothing was measured, or another kind or outcome.
     """
@@ -149,9 +150,11 @@ def decide(kind: str, outcomes: Iterable[tuple[str, str | None, str]]) -> tuple[
     verdicts = [
         _decide_label([(c, o) for name, c, o in rows if name == label]) for label in _unique(r[0] for r in rows)
     ]
-    for worst in ("fails", "undecided"):
-        if any(verdict == worst for verdict, _ in verdicts):
-            return worst, None
+    if any(verdict == "fails" for verdict, _ in verdicts):
+        return "fails", None
+    if any(verdict == "undecided" for verdict, _ in verdicts):
+        under = _conditions_of_all(rows)
+        return ("holds if", " or ".join(under)) if under else ("undecided", None)
     conditions = _unique(condition for _, condition in verdicts if condition)
     return ("holds if", " and ".join(conditions)) if conditions else ("holds", None)
 
@@ -164,6 +167,19 @@ def _decide_label(rows: list[tuple[str | None, str]]) -> tuple[str, str | None]:
     if passing:
         return "holds if", " or ".join(passing)
     return ("fails", None) if general in ("fail", None) else ("undecided", None)
+
+
+def _conditions_of_all(rows: list[tuple[str, str | None, str]]) -> list[str]:
+    """The conditions under which every label passes, if the claim fails without: a label that is undecided there adds
+    nothing to that failure and takes nothing away."""
+    found: dict[tuple[str, str | None], set[str]] = {}
+    for label, condition, outcome in rows:
+        found.setdefault((label, condition), set()).add(outcome)
+    labels = _unique(label for label, _, _ in rows)
+    if not any("fail" in found.get((label, None), ()) for label in labels):
+        return []
+    conditions = _unique(condition for _, condition, _ in rows if condition)
+    return [c for c in conditions if all(found.get((n, c), found.get((n, None))) == {"pass"} for n in labels)]
 
 
 def round_measurement(

@@ -207,6 +207,9 @@ UNDECIDED = [("d", None, OPEN)]
         (FAILS + UNDECIDED, ("fails", None)),
         ([*HOLDS_IF, ("e", "long", PASS), ("e", "brief", FAIL)], ("holds if", "short and long")),
         ([*HOLDS_IF, ("e", "short", PASS), ("e", None, FAIL)], ("holds if", "short")),
+        ([*HOLDS_IF, ("e", "short", PASS), ("e", None, OPEN)], ("holds if", "short")),  # without it "b" fails anyhow
+        ([*HOLDS_IF, ("e", "long", PASS), ("e", None, OPEN)], ("undecided", None)),
+        ([*HOLDS, ("e", "short", PASS), ("e", None, OPEN)], ("undecided", None)),  # it fails nowhere
     ],
 )
 def test_labels_are_judged_each_by_itself_and_add_up(rows, expected):
