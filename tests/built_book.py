@@ -88,6 +88,27 @@ DECIDING = """() => {
     .map(cell => cell.getBoundingClientRect()).map(box => [box.left, box.right]);
 }"""
 
+CUT_SCREENS = (1300, 1920, 390)
+PAPER = 695  # what A4 leaves between the margins of book.css, in CSS pixels
+OPEN = "document.querySelectorAll('main details').forEach(details => details.open = true)"
+# A formula's box scrolls if it is too wide for it; a formula in a line of text sticks out of the text.
+CUT = """code => {
+  const article = document.querySelector("article"), cut = [];
+  if (!article) return cut;
+  const edge = Math.min(innerWidth, article.getBoundingClientRect().right) + 1;
+  const add = (what, box, by) => cut.push(`${what} by ${Math.round(by)} px: ${box.textContent.trim().slice(0, 60)}`);
+  const boxes = [...article.querySelectorAll("mjx-container, pre")];
+  const shown = boxes.filter(box => box.clientWidth && !box.closest(".mx"));
+  for (const box of shown) {
+    const over = box.scrollWidth - box.clientWidth, beyond = box.getBoundingClientRect().right - edge;
+    if (box.matches("[display='true']")) { if (over > 1) add("equation", box, over); }
+    else if (box.matches("mjx-container")) { if (beyond > 0 && !box.closest("table")) add("formula", box, beyond); }
+    else if (code && over > 1 && box.closest(".cell_input, .highlight")) add("code", box, over);
+    else if (code && beyond > 0) add("code", box, beyond);
+  }
+  return cut;
+}"""
+
 
 def sources() -> list[Path]:
     return [path for pattern in SOURCES for path in ROOT.glob(pattern) if path.is_file() and path.suffix != ".pyc"]
@@ -142,10 +163,12 @@ def visit_page(
     width: int,
     themes: Sequence[str] = ("light", "dark"),
     stored: dict[str, str] | None = None,
+    *,
+    fits: bool = False,
 ) -> list[Visit]:
     """Open a page from the disk, wait until its mathematics stands, and look at it in each theme.
 
-    The browser's storage holds `stored` beforehand.
+    The browser's storage holds `stored` beforehand. With `fits`, what is cut at other widths and on paper is noted too.
     """
     context = browser.new_context(viewport={"width": width, "height": 900}, reduced_motion="reduce")
     kept = {"mode": themes[0], "theme": themes[0]} | (stored or {})
@@ -164,6 +187,8 @@ def visit_page(
     deciding = page.evaluate(DECIDING)  # last, since it opens what is folded
     for visit in visits:
         visit.facts["deciding"] = deciding
+    if fits:
+        visits[0].facts["cut"] = cut_off(page)
     context.close()
     return visits
 
@@ -174,6 +199,18 @@ def grave_findings(page: Page, rules: dict[str, Any], within: str | None = None)
     found = Axe().run(page, context=within, options=options).response["violations"]
     grave = [rule for rule in found if rule["impact"] in GRAVE]
     return [f"{rule['id']}: {node['html'][:120]}" for rule in grave for node in rule["nodes"]]
+
+
+def cut_off(page: Page) -> list[str]:
+    """What is cut on the open page: equations at each width and on paper, code on a wide screen and on paper."""
+    page.evaluate(OPEN)
+    found = []
+    for width in CUT_SCREENS:
+        page.set_viewport_size({"width": width, "height": 900})
+        found += [f"{width} px: {one}" for one in page.evaluate(CUT, width > 1000)]
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": PAPER, "height": 1000})
+    return found + [f"paper: {one}" for one in page.evaluate(CUT, True)]
 
 
 class Anchors(HTMLParser):

@@ -78,8 +78,10 @@ def faults(visits):
 
 @pytest.mark.parametrize(("name", "width", "themes"), PLACES, ids=[f"page={name}-{width}" for name, width, _ in PLACES])
 def test_a_page_is_whole(browser, built, name, width, themes):
-    visits = visit_page(browser, built, name, width, themes)
+    widest = width == VIEWS[0][0]
+    visits = visit_page(browser, built, name, width, themes, fits=widest)
     assert faults(visits) == {}
+    assert not widest or visits[0].facts["cut"] == []
     text = (built / name).read_text(encoding="utf-8")
     assert (visits[0].facts["formulas"] > 0) == ('class="math ' in text)
     assert (visits[0].facts["deciding"] != []) == bool(
