@@ -12,16 +12,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm
 
 from mha.bias.audit.figures import LEVEL, Control, Figure, GroupRow
 from mha.bias.audit.outcomes import correlations, first_share
-from mha.bias.audit.questions import POWER, TWINS, reached_p, redrawn_p, smallest_r
+from mha.bias.audit.questions import TWINS, reached_p, redrawn_p, smallest_of
 from mha.statistics.bootstrap import percentile_interval, resampled
 from mha.statistics.permutation import permutation_test
 from mha.validation import check_finite
 
-__all__ = ["by_group", "difference_figure", "invited", "ranking_figure", "smallest_difference"]
+__all__ = ["by_group", "difference_figure", "invited", "ranking_figure"]
 
 Array = NDArray[np.float64]
 
@@ -83,18 +82,11 @@ def difference_figure(
         high=max(high, value),
         n=len(x) + len(y),
         counted=f"{len(x)} + {len(y)} {counted}",
-        smallest=smallest_difference(x, y),
+        smallest=smallest_of(draws, level=LEVEL / 2),
         controls=controls,
         groups=tuple(by_group(values, rng=rng, n_samples=n_samples)),
         **words,
     )
-
-
-def smallest_difference(x: ArrayLike, y: ArrayLike) -> float:
-    """The true difference of two groups' means that a two-sided test finds four times in five, by the normal."""
-    a, b = check_finite("x", x), check_finite("y", y)
-    error = np.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b))
-    return float((norm.isf(LEVEL / 2) + norm.ppf(POWER)) * error)
 
 
 def ranking_figure(
@@ -140,7 +132,7 @@ def ranking_figure(
         unit="r",
         n=n_jobs,
         counted=f"{n_jobs} jobs and {n} names",
-        smallest=smallest_r(n_jobs),
+        smallest=smallest_of(draws),
         controls=tuple(controls),
         lists=("occupations", "WEAT 6 x", "WEAT 6 y"),
     )

@@ -18,7 +18,7 @@ from mha.bias.word_lists import AssociationTest, Occupation
 from mha.statistics.bootstrap import percentile_interval, resampled, resampled_means
 from mha.statistics.permutation import permutation_test
 
-__all__ = ["association_figure", "near_figure", "reached_p", "redrawn_p", "smallest_effect", "smallest_r"]
+__all__ = ["association_figure", "near_figure", "reached_p", "redrawn_p", "smallest_effect", "smallest_of"]
 
 Array = NDArray[np.float64]
 Vectors = Mapping[str, Array]
@@ -127,7 +127,7 @@ def near_figure(
         unit="r",
         n=len(jobs),
         counted=f"{len(jobs)} published figures",
-        smallest=smallest_r(len(jobs)),
+        smallest=smallest_of(draws),
         controls=tuple(controls),
         lists=("occupations", "women's words", "men's words"),
     )
@@ -153,9 +153,9 @@ def smallest_effect(n_x: int, n_y: int, *, level: float = LEVEL) -> float:
     return delta / math.sqrt((freedom + (scale * delta) ** 2) / (n_x + n_y - 1))
 
 
-def smallest_r(n: int, *, level: float = LEVEL) -> float:
-    """The true correlation that a one-sided test of n pairs finds four times in five, by Fisher's z."""
-    return math.tanh(float(norm.isf(level) + norm.ppf(POWER)) / math.sqrt(n - 3))
+def smallest_of(draws: ArrayLike, *, level: float = LEVEL) -> float:
+    """The true value that a one-sided test finds four times in five, if an estimate is spread as its draws are."""
+    return float((norm.isf(level) + norm.ppf(POWER)) * np.std(np.asarray(draws)))
 
 
 def _attributes_by_lot(
