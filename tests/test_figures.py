@@ -25,6 +25,7 @@ from course.figures import (
     complexity,
     distillation,
     encoder_block,
+    ethical_audit,
     explanation,
     generalization,
     generation,
@@ -90,6 +91,7 @@ LEAKS = ("one stream, with itself", "one stream, without itself", "two streams")
 STACKS = [f"{side}.{inner}" for side in ("encoder", "decoder") for inner in ("blocks.0", "blocks.1", "norm")]
 SHAPES = {name: (1, 20, 64) for name in ("source", "start + target", "logits", *STACKS)}
 
+MARKS = {"encoder": ethical_audit.Mark(0.5, 0.3, 0.7, True), "GPT": ethical_audit.Mark(-0.2, -1.1, 0.6, False)}
 DRAWN: dict[str, tuple[Any, ...]] = {
     "attention.colour_plane": (attention.colour_plane, KEYS, VALUES, NAMES, [0.3, 1.0, 10.0]),
     "attention.scale_and_gradients": (
@@ -130,6 +132,20 @@ DRAWN: dict[str, tuple[Any, ...]] = {
         reference.softmax(SCORES),
         VALUES,
         NAMES,
+    ),
+    "ethical_audit.ranked_first": (
+        ethical_audit.ranked_first,
+        np.array([1.0, 38.0, 96.0]),
+        np.array([0.3, 0.55, 0.7]),
+        {"plumber": 0, "hygienist": 2},
+    ),
+    "ethical_audit.audited": (
+        ethical_audit.audited,
+        {
+            "d": {name: MARKS for name in ("WEAT 1", "WEAT 2", "WEAT 10")},
+            "r": {name: MARKS for name in ("occupations, nearness", "occupations, ranking")},
+            "difference of shares": {name: MARKS for name in ("invited", "found by name")},
+        },
     ),
     "bias_probes.effects_and_twins": (
         bias_probes.effects_and_twins,
