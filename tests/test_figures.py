@@ -91,7 +91,7 @@ LEAKS = ("one stream, with itself", "one stream, without itself", "two streams")
 STACKS = [f"{side}.{inner}" for side in ("encoder", "decoder") for inner in ("blocks.0", "blocks.1", "norm")]
 SHAPES = {name: (1, 20, 64) for name in ("source", "start + target", "logits", *STACKS)}
 
-MARKS = {"encoder": ethical_audit.Mark(0.5, 0.3, 0.7, True), "GPT": ethical_audit.Mark(-0.2, -1.1, 0.6, False)}
+MARKS = {"encoder": (0.5, 0.3, 0.7, True), "GPT": (-0.2, -1.1, 0.6, False)}
 DRAWN: dict[str, tuple[Any, ...]] = {
     "attention.colour_plane": (attention.colour_plane, KEYS, VALUES, NAMES, [0.3, 1.0, 10.0]),
     "attention.scale_and_gradients": (

@@ -46,11 +46,12 @@ def ranked_first(shares: Array, first: Array, names: Mapping[str, int]) -> None:
     plt.show()
 
 
-def audited(panels: Mapping[str, Mapping[str, Mapping[str, Mark]]]) -> None:
+def audited(panels: Mapping[str, Mapping[str, Mapping[str, tuple[float, float, float, bool]]]]) -> None:
     """The figures of one audit or of several, a panel a unit; filled where it may be said, hollow where not.
 
     Args:
-        panels: unit -> figure -> model -> mark. All figures hold the same models.
+        panels: unit -> figure -> model -> value, low and high of its interval, and whether it may be said. All figures
+            hold the same models.
     """
     heights = [len(rows) + 1.2 for rows in panels.values()]
     size = (WIDTH, 0.42 * sum(heights) + 1.2)
@@ -58,7 +59,8 @@ def audited(panels: Mapping[str, Mapping[str, Mapping[str, Mark]]]) -> None:
     for ax, (unit, rows) in zip(axes[:, 0], panels.items(), strict=True):
         ax.axvline(0, color="0.5", linewidth=1, linestyle="-")
         for row, marks in enumerate(rows.values()):
-            for k, (model, mark) in enumerate(marks.items()):
+            for k, (model, given) in enumerate(marks.items()):
+                mark = Mark(*given)
                 style: dict[str, Any] = {"color": COLOURS[k], "markerfacecolor": COLOURS[k] if mark.found else "white"}
                 reach = [[mark.value - mark.low], [mark.high - mark.value]]
                 label = model if ax is axes[0, 0] and row == 0 else None
