@@ -18,8 +18,8 @@ FLOORS = {
     4: "mha: tasks text train generate drafts speculative recording",
     5: "mha: compress interpret bias measure statistics parallel",
     6: "mha: view",
-    7: "course: claims findings plain predict progress report_page verdicts checks figures tables columns means touch gpu_page "
-    "word_senses live ranks",
+    7: "course: claims findings plain predict progress report_page verdicts checks figures tables columns means touch "
+    "gpu_page word_senses live ranks",
 }
 FLOOR = {
     f"{package}.{name}": floor
