@@ -37,7 +37,7 @@ def ranked_first(shares: Array, first: Array, names: Mapping[str, int]) -> None:
     ax.plot(shares, 100 * first, "o", color=COLOURS[0], alpha=0.75)
     for name, at in names.items():
         right = shares[at] > 75
-        place = {"xytext": (-6 if right else 6, 0), "textcoords": "offset points", "va": "center"}
+        place: dict[str, Any] = {"xytext": (-6 if right else 6, 0), "textcoords": "offset points", "va": "center"}
         ax.annotate(name, (shares[at], 100 * first[at]), ha="right" if right else "left", **place)
     slope, start = np.polyfit(shares, 100 * first, 1)
     ax.plot([0, 100], [start, start + 100 * slope], "--", color=COLOURS[1])
