@@ -20,7 +20,7 @@ Array = NDArray[Any]
 def _counterfactuals(ids: Array, partner: Array, defining: Array) -> Array:
     """Every word's partner, but a sentence with a defining word as it is."""
     swapped = partner[ids]
-    kept = defining[ids].any(axis=1)
+    kept = np.asarray(defining[ids].any(axis=1))
     return np.where(kept[:, None], ids, swapped)
 
 
