@@ -20,6 +20,7 @@ from course.columns import Interval
 from course.figures import (
     attention,
     bert,
+    bias_mitigation,
     bias_probes,
     chemistry,
     complexity,
@@ -146,6 +147,29 @@ DRAWN: dict[str, tuple[Any, ...]] = {
             "r": {name: MARKS for name in ("occupations, nearness", "occupations, ranking")},
             "difference of shares": {name: MARKS for name in ("invited", "found by name")},
         },
+    ),
+    "bias_mitigation.left_of": (
+        bias_mitigation.left_of,
+        *(
+            {
+                measure: {name: Interval(left, left - 40.0, left + 20.0) for name in ("projection", "INLP", "LEACE")}
+                for measure in ("association", "ranking", "decision, linear", "decision, non-linear", "probe, linear")
+            }
+            for left in (-5.0, 100.0)
+        ),
+    ),
+    "bias_mitigation.in_short": (
+        bias_mitigation.in_short,
+        {name: Interval(5.0, -5.0, 20.0) for name in ("careful counterfactuals", "reweighted", "evened out")},
+        {name: Interval(60.0, 50.0, 70.0) for name in ("association", "decision, non-linear", "probe, linear")},
+    ),
+    "bias_mitigation.compressed": (
+        bias_mitigation.compressed,
+        {
+            way: (Interval(-1.0, -4.0, 2.0), Interval(0.5, -1.0, 2.0))
+            for way in ("heads by gradient", "every other layer", "shared", "8 bits", "4 bits", "distilled")
+        },
+        ("association", "ranking (points)"),
     ),
     "bias_probes.effects_and_twins": (
         bias_probes.effects_and_twins,

@@ -8,6 +8,7 @@ from course.touch.atom_links import atom_links, drawing
 from course.touch.attention_plane import attention_plane
 from course.touch.cluster import cluster
 from course.touch.descent import descent
+from course.touch.erasure_strength import erasure_strength
 from course.touch.fewer_heads import fewer_heads
 from course.touch.layer_steps import layer_steps
 from course.touch.learning_curves import learning_curves
@@ -27,6 +28,7 @@ __all__ = [
     "cluster",
     "descent",
     "drawing",
+    "erasure_strength",
     "fewer_heads",
     "layer_steps",
     "learning_curves",
