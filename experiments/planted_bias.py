@@ -9,8 +9,8 @@ Written before the table was run:
   attention; "counts" is the table of the text itself and is not trained. "attention" is trained "short" and "long" too.
   In pilots with seed 100, weights as narrow as GPT-2's left a GPT of this size on a plateau: it had not begun to tell
   defining words apart after 1000 steps on balanced text, which would have been the training's fault and passed for the
-  treatment's. With a width that fits its size it does so on every text after 1000 steps: these are the usual ones, and
-  the treatments have as many.
+  treatment's. With a width that fits its size it did so in the pilots after 1000 steps: these are the usual ones, and
+  the treatments have as many. (In the table one seed of five then did not, on two texts: `planted_bias_patience`.)
 - Asked: each person in the same 36 prompts, 12 a role. The *share* of he is its probability among the two forms of the
   role, mean of the prompts; the *decision* is the likelier of the two, and its share that of the prompts that get he.
 - "neutral" has the same text with every occupation at 50 %; directions are those the others get. Its lean is to be 0.
@@ -49,7 +49,7 @@ from mha.models.gpt import GPT, GPTConfig
 from mha.tasks.vocabulary import WordVocabulary
 from mha.train import fit
 
-STEPS = {"short": 300, "usual": 1000, "long": 2500}
+STEPS = {"short": 300, "usual": 1000, "long": 2500, "patient": 4000}
 BATCH, LR, WARMUP = 64, 1e-2, 50
 SIZES = {"d_model": 32, "n_layers": 1, "n_heads": 2, "d_ff": 64, "max_len": 14}
 N_PROMPTS, N_NEW = 12, 4000
@@ -59,7 +59,7 @@ TREATMENTS = ("careless", "careful", "reweighted", "evened", "neutral")
 KINDS = [
     ("counts", "usual", "as it is"),
     ("bag", "usual", "as it is"),
-    *(("attention", training, "as it is") for training in STEPS),
+    *(("attention", training, "as it is") for training in ("short", "usual", "long")),
     *(("attention", "usual", data) for data in TREATMENTS),
 ]
 RUNS: list[Row] = [
