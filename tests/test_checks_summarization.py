@@ -113,6 +113,16 @@ def rouge_of_sets(candidate, summary):
     return 2 * len(a & b) / (len(a) + len(b))
 
 
+def rouge_of_each_place(candidate, summary):
+    a, b = candidate.tolist(), summary.tolist()
+    return 2 * sum(min(a.count(word), b.count(word)) for word in a) / (len(a) + len(b))
+
+
+def rouge_of_shares(candidate, summary):
+    precision, recall = np.isin(candidate, summary).mean(), np.isin(summary, candidate).mean()
+    return 2 * precision * recall / (precision + recall) if precision else 0.0
+
+
 def rouge_not_clipped(candidate, summary):
     return 2 * np.isin(candidate, summary).sum() / (len(candidate) + len(summary))
 
@@ -155,6 +165,8 @@ def mix_of_the_present(vocabulary, weights, source, gate):
 test_wrong_answers_are_told_what_is_wrong = told_test(
     [
         (check.rouge_1, rouge_of_sets, "sets", "as in a set"),
+        (check.rouge_1, rouge_of_each_place, "each-place", "visit each word once"),
+        (check.rouge_1, rouge_of_shares, "share-of-each", "of each the smaller count"),
         (check.rouge_1, rouge_not_clipped, "not-clipped", "smaller count"),
         (
             check.rouge_1,

@@ -105,6 +105,12 @@ WRONG = [
         "all-possible-wanted",
         "only the sure ones",
     ),
+    (
+        check.error_rate,
+        lambda a, s, p: 1 - ((a & s).sum() + (a & p).sum()) / (len(a) + len(s)),
+        "rows-counted",
+        "sum a mask",
+    ),
     (check.error_rate, lambda a, s, p: rate_sets(a, s, p & ~s), "sure-links-once", "in both numerators"),
     (
         check.error_rate,

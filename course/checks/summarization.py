@@ -37,6 +37,11 @@ def _in_order(one: Array, other: Array) -> int:
     return max(_in_order(one[1:], other), _in_order(one, other[1:]))
 
 
+def _share(one: Array, other: Array) -> float:
+    """Which part of the words counted in one occurs in the other at all."""
+    return float(one[other > 0].sum() / one.sum())
+
+
 _SHARED = "np.minimum(found, wanted).sum()"
 _F = "2 * shared / (n_found + n_wanted)"
 
@@ -100,6 +105,18 @@ rouge_1 = Exercise(
             "pairs",
             f"{_SHARED} -> (found * wanted).sum()",
             "these are pairs of equal words: a word that stands twice in both is shared twice, not four times.",
+        ),
+        Mistake(
+            "each-place",
+            "np.union1d(candidate, summary) -> candidate",
+            "a word is visited as often as the candidate holds it, and counted each time: visit each word once.",
+        ),
+        Mistake(
+            "share-of-each",
+            f"{_F} -> 2 * _share(found, wanted) * _share(wanted, found) / max(_share(found, wanted) + "
+            "_share(wanted, found), 1e-9)",
+            "each text's share of words that occur in the other makes repeated words count too often: both shares have "
+            "the words shared above, of each the smaller count.",
         ),
         Mistake("larger", f"{_SHARED} -> np.maximum(found, wanted).sum()", "take the smaller count, not the larger."),
         Mistake(

@@ -236,6 +236,11 @@ error_rate = Exercise(
             "all cells of the table are counted as links: sum the mask instead.",
         ),
         Mistake(
+            "rows-counted",
+            ("drawn = links.sum() -> drawn = len(links)", "wanted = sure.sum() -> wanted = len(sure)"),
+            "len counts the rows of a table: sum a mask to count its links.",
+        ),
+        Mistake(
             "agreement",
             "1 - (right + allowed) / (drawn + wanted) -> (links != sure).mean()",
             "this is the share of cells that differ: most cells hold no link on either side, and make it small.",
