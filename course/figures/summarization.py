@@ -72,7 +72,7 @@ def in_short(texts: Mapping[str, Interval]) -> None:
     """The weight on what is essential against that of a rule which knows the place alone.
 
     Args:
-        texts: label -> percent; the label's first line names the texts, its second what is shown.
+        texts: label -> percent; models and rules take turns, the first a model.
     """
     _, ax = plt.subplots(figsize=(WIDTH, 0.5 * len(texts) + 1.1))
     for row, value in enumerate(texts.values()):
