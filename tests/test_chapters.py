@@ -213,6 +213,8 @@ BROKEN = {
         set_outputs(4, new_output("error", ename="E", evalue="e", traceback=["File x/site-packages/numpy/a.py"])),
         "cell 4 shows a path",
     ),
+    "minus zero": (set_outputs(2, text("costs  -0.0 nats")), "cell 2 shows -0.0"),
+    "minus zero in an interval": (set_outputs(2, text("1.2 [−0.00, 2.4]")), "cell 2 shows −0.00"),
     "a Predict that nothing settles": (predict("x"), "cell 2 ends in settle of nothing, the Predict before it asks"),
     "other letters": (predict("settle(a=True, b=x > 1, c=x < 1)"), "settle of ['a', 'b', 'c'], the Predict before it"),
     "settled without a question": (
@@ -249,6 +251,13 @@ def test_a_whole_notebook_has_no_problems():
 def test_a_settled_prediction_is_no_problem():
     notebook = whole_notebook()
     predict()(notebook)
+    assert problems(notebook) == []
+
+
+@pytest.mark.parametrize("shown", ["-0.04 nats", "0.0 [-0.3, 0.0]", "a range 10-0", "1e-05", "4 (0–0)", "head 3-0.1"])
+def test_a_zero_without_a_sign_is_no_problem(shown):
+    notebook = whole_notebook()
+    set_outputs(2, text(shown))(notebook)
     assert problems(notebook) == []
 
 

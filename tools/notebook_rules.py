@@ -33,6 +33,7 @@ DRAWERS = {"plt", "plots", "figures"}
 NOT_DRAWING = {"close", "get_cmap", "use_book_style"}
 SHAKE_EXACT = "shake-exact"  # the tag of a cell that tools/shake.py runs unshaken, and the key of its reason
 SHORTEST_REASON = 15
+MINUS_ZERO = re.compile(r"(?<![\w.,)\]])[-−]0(?:[.,]0+)?(?![\w.,]*\d)(?!\w)")
 FORBIDDEN = {"NBVAL_SKIP", "nbval-skip", "skip-execution"}
 PATHS = re.compile(r"(?<![\w/.])(/(home|root|Users|tmp|opt|usr|mnt|var)/\S+|[A-Z]:\\+\S+)|site-packages")
 
@@ -246,6 +247,15 @@ def no_machine_paths(notebook: NotebookNode) -> Problems:
                 yield f"{place} shows a path of the machine it ran on: {named}"
 
 
+def zero_has_no_sign(notebook: NotebookNode) -> Problems:
+    """Of what is printed, and of the plain twins of tables: a number that rounds to 0 has no sign, so none is shown."""
+    for place, cell in numbered(notebook):
+        for output in cell.outputs:
+            shown = output.get("text", "") + str(output.get("data", {}).get("text/plain", ""))
+            if found := MINUS_ZERO.search(shown):
+                yield f"{place} shows {found.group()}: the z of a format, {{x:z.1f}}, leaves the sign out"
+
+
 def colab_cell_is_there(notebook: NotebookNode) -> Problems:
     first = next(iter(code_cells(notebook)), None)
     if first is None or TAG not in tags(first) or "remove-cell" not in tags(first) or first.source != colab_cell(ROOT):
@@ -316,6 +326,7 @@ RULES: tuple[Callable[[NotebookNode], Problems], ...] = (
     cells_are_short,
     words_stand_between,
     no_machine_paths,
+    zero_has_no_sign,
     colab_cell_is_there,
     predictions_are_settled,
     answers_are_folded,
