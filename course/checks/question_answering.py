@@ -178,6 +178,13 @@ best_span = Exercise(
             "the scores went through a softmax before the sum: add the scores themselves: they are logarithms.",
         ),
         Mistake(
+            "token-by-token",
+            (f"{_FIRST} -> first = (begins + ends).argmax()", f"{_LAST} -> last = (begins + ends).argmax()"),
+            "begins and ends are added token by token, so every span has one token: add each begin to each end, in a "
+            "table.",
+            also=((f"{_FIRST} -> first = 0 * best", f"{_LAST} -> last = (begins + ends).argmax()"),),
+        ),
+        Mistake(
             "how-long",
             f"{_LAST} -> last = best % len(ends) - best // len(ends) + 1",
             "last is how many tokens the span has: return its last token.",
@@ -250,6 +257,11 @@ times_chance = Exercise(
             "one-token",
             f"{_CHANCE} -> 1 / len(answer)",
             "chance is counted for one token: the answer has several, so an even map has more on it.",
+        ),
+        Mistake(
+            "length-of-question",
+            f"{_CHANCE} -> answer.sum() / weights.shape[1]",
+            "chance is counted over the question's tokens, i: an even map spreads over all j tokens.",
         ),
         Mistake(
             "mean-over-answer",
