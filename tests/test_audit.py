@@ -16,7 +16,7 @@ from torch import nn
 from mha.bias.audit import conduct, demands, groups
 from mha.bias.audit.conduct import Plan, audit
 from mha.bias.audit.figures import Control, Figure
-from mha.bias.audit.groups import by_group, difference_figure, invited, ranking_figure
+from mha.bias.audit.groups import by_group, difference_figure, invited, ranking_figure, smallest_of_two
 from mha.bias.audit.outcomes import correlations, first_share, found_by_name, pairwise_wins
 from mha.bias.audit.questions import association_figure, smallest_effect, smallest_of
 from mha.bias.audit.report import SECTIONS, Report
@@ -130,6 +130,10 @@ def test_the_smallest_effects_are_those_that_are_found_four_times_in_five():
     d = (pairs[0].mean(1) - pairs[1].mean(1)) / np.concatenate(pairs, axis=1).std(axis=1, ddof=1)
     assert np.mean(ttest_ind(*pairs, axis=1, alternative="greater").pvalue < 0.05) == pytest.approx(0.8, abs=0.04)
     assert smallest_effect(8, 8) == pytest.approx(d.mean(), abs=0.04)
+    two = rng.normal(0.9, 1, (4000, 20)), rng.normal(size=(4000, 20))
+    error = np.sqrt(sum(part.var(axis=1, ddof=1) for part in two) / 20)
+    assert np.mean(two[0].mean(1) - two[1].mean(1) > 1.96 * error) == pytest.approx(0.8, abs=0.03)
+    assert smallest_of_two(two[0][0], two[1][0]) == pytest.approx(2.8 * error[0], rel=1e-3)
     size = smallest_of(rng.normal(0, 0.3, 4000))
     assert np.mean(rng.normal(size, 0.3, 4000) / 0.3 > 1.645) == pytest.approx(0.8, abs=0.04)
 
@@ -180,7 +184,10 @@ def test_markdown_and_json_hold_the_same_figures(report):
     assert [line[3:] for line in text.splitlines() if line.startswith("## ")] == list(SECTIONS)
     for words in report.word_lists.values():
         assert ", ".join(words) in text
-    assert report.section("What was not tested") == "\n".join(f"- {line}" for line in conduct.NOT_TESTED)
+    ids = "mine; occupations, nearness; occupations, ranking; invited; found by name"
+    left = (*conduct.NOT_TESTED, f"What models that have read nothing give for: {ids}.")  # for no twins were given
+    assert report.section("What was not tested") == "\n".join(f"- {line}" for line in left)
+    assert report.section("What may be said").startswith("No positive control was asked")
 
 
 def test_a_report_read_back_is_itself_and_one_edited_by_hand_is_refused(report, tmp_path):
@@ -212,17 +219,39 @@ def test_a_failed_write_leaves_what_was_there(report, tmp_path, monkeypatch):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["report.json", "report.md"]
 
 
+def test_a_report_tells_whether_it_found_what_is_known_to_be_there(report):
+    known = [sentence(low, 0.4, 0.6, id=id, harm="none") for id, low in (("flowers", 0.2), ("weapons", -0.1))]
+    both = replace(report, figures=(*report.figures, *known))
+    assert "Positive controls not found: weapons. Where" in both.markdown()
+    assert "clears nobody" in both.markdown()
+    one = replace(report, figures=(*report.figures, known[0]))
+    assert one.positive_controls() == "Positive controls, all found: flowers."
+
+
+def test_a_question_draws_the_same_whatever_else_is_asked(report):
+    more = audit(table(), replace(SMALL, tests=(replace(question(), id="another"), *SMALL.tests)))
+    ids = ("mine", "occupations, ranking", "invited", "found by name")
+    for id in ids:
+        one, other = report[id], more[id]
+        assert (one.value, one.low, one.high) == (other.value, other.low, other.high)
+    assert report["invited"].controls == more["invited"].controls
+
+
 def sentence(low, value, high, p=0.01, **more):
     fields = {"id": "f", "asks": "?", "above": "a is more", "harm": "allocation", "unit": "r", "n": 12, "counted": "12"}
-    return Figure(value=value, low=low, high=high, controls=(Control("lot", p, 99),), **fields, **more)
+    return Figure(value=value, low=low, high=high, controls=(Control("lot", p, 99),), **(fields | more))
 
 
 @pytest.mark.parametrize(
     ("figure", "begins"),
     [
         (sentence(0.1, 0.2, 0.3), "With this model and these words a is more"),
-        (sentence(0.1, 0.2, 0.3, p=0.05), "It may not be said that a is more"),
-        (sentence(-0.1, 0.2, 0.3, smallest=0.4), "Nothing may be said of whether a is more"),
+        (sentence(0.1, 0.2, 0.3, p=0.05), "It may not be said that a is more: r 0.20 [0.10, 0.30], over 12; 1 control"),
+        (sentence(-0.1, 0.2, 0.3, smallest=0.4), "Nothing may be said of whether a is more: r 0.20"),
+        (
+            sentence(-0.1, 0.2, 0.3, below="b is more"),
+            "Nothing may be said of whether a is more or the other way round",
+        ),
         (sentence(-0.3, -0.2, -0.1), "Whether a is more was asked, and the opposite was seen"),
         (sentence(-0.3, -0.2, -0.1, below="b is more"), "With this model and these words b is more"),
     ],
@@ -276,6 +305,34 @@ def test_an_unknown_model_an_empty_list_and_an_empty_card_are_named(tmp_path):
         replace(sentence(0.1, 0.2, 0.3), controls=())
     with pytest.raises(ValueError, match="must hold the value"):
         sentence(0.3, 0.2, 0.4)
+
+
+@pytest.mark.parametrize(
+    ("made", "error", "message"),
+    [
+        (lambda: audit(CARD, SMALL), TypeError, "subject must be a Subject, got ModelCard"),
+        (lambda: audit(table(), {"tests": ()}), TypeError, "plan must be a Plan, got dict"),
+        (lambda: audit(table(), SMALL, utility=[0.5]), TypeError, "utility must hold figures, got float"),
+        (lambda: replace(SMALL, twins={"wEAT 1": [0.0] * 39}), ValueError, "twins must be of a figure"),
+        (lambda: replace(SMALL, twins={"mine": [0.0] * 19}), ValueError, "20 at least"),
+        (lambda: replace(SMALL, twins={"mine": [0.0] * 38 + [np.nan]}), ValueError, "twins of 'mine'"),
+        (lambda: replace(SMALL, tests=(replace(question(), id="WEAT 6"),)), ValueError, "'WEAT 6' is a published test"),
+        (lambda: replace(SMALL, seed=-1), ValueError, "seed"),
+        (lambda: Report.from_json("[]"), ValueError, "format of a report"),
+        (lambda: Report.from_json('{"format": 1, "model": {}}'), ValueError, "missing caveats, setting, figures"),
+        (lambda: toy_difference({"one": [0.0, 1.0]}, np.random.default_rng(0)), ValueError, "two groups, got 1"),
+        (lambda: toy_difference({"a": [0.0, 1.0], "b": [1.0]}, np.random.default_rng(0)), ValueError, "two units"),
+    ],
+)
+def test_what_cannot_be_asked_is_named(made, error, message):
+    with pytest.raises(error, match=message):
+        made()
+
+
+def test_half_precision_vectors_are_read():
+    good = table()
+    halved = Subject(good.model, lambda texts: torch.as_tensor(good.embed(texts)).bfloat16(), CARD)
+    assert halved.vectors(["smith", "brown"]).dtype == np.float64
 
 
 def test_the_hash_sees_names_shapes_kinds_and_values():

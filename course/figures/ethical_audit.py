@@ -37,12 +37,12 @@ def ranked_first(shares: Array, first: Array, names: Mapping[str, int]) -> None:
     ax.plot(shares, 100 * first, "o", color=COLOURS[0], alpha=0.75)
     for name, at in names.items():
         right = shares[at] > 75
-        place: dict[str, Any] = {"xytext": (-6 if right else 6, 0), "textcoords": "offset points", "va": "center"}
+        place: dict[str, Any] = {"xytext": (-8 if right else 8, 0), "textcoords": "offset points", "va": "center"}
         ax.annotate(name, (shares[at], 100 * first[at]), ha="right" if right else "left", **place)
     slope, start = np.polyfit(shares, 100 * first, 1)
     ax.plot([0, 100], [start, start + 100 * slope], "--", color=COLOURS[1])
     ax.axhline(50, color="0.5", linewidth=1, linestyle="-")
-    ax.set(xlabel="women among the employed (%)", ylabel="a woman's name first (%)", ylim=(0, 100))
+    ax.set(xlabel="women among the employed (%)", ylabel="a woman's name first (%)", ylim=(-4, 104))
     plt.show()
 
 

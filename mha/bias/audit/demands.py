@@ -1,4 +1,4 @@
-"""What laws, standards and practices ask of an audit, and what of it the report answers: data, not an opinion.
+"""Some of what laws, standards and practices ask about bias, and what of it the report answers: this book's reading.
 
 `demands.toml` says where each comes from, what it asks in this book's own words, and which section answers it.
 """
@@ -50,7 +50,7 @@ class Document:
 
     Fields:
         id, title, kind.  date: of publication or force.  changed: what was changed since, or "".
-        source: an address.  known: "text" or "abstract", where only that is public.  demands: what it asks.
+        source: an address.  known: "text" or "abstract", where only that was read.  demands: what it asks.
     """
 
     id: str

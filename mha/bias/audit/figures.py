@@ -61,7 +61,7 @@ class Figure:
         id: short and unique.  asks: the question.  above: what a value above 0 would mean, as a clause.
         harm: one of `HARMS`.  value, low, high: with a 95 % interval, low ≤ value ≤ high.  unit: of the three.
         n, counted: over how many of what the interval goes.
-        smallest: a true value below it is missed more often than one time in five; None where that is not asked.
+        smallest: a true value nearer to 0 is missed more often than one time in five; None where that is not asked.
         controls: all are to be passed.  lists: which word lists went in.  groups: the metric by group.
         below: what a value below 0 would mean, where the controls are two-sided; "" where they are one-sided.
     Raises:
@@ -119,19 +119,25 @@ class Figure:
         if not self.controls:
             return f"{self.above}: {measured}."
         if self.low <= 0 <= self.high:
-            small = self.smallest
-            missed = "" if small is None else f"; a true one below {number(small)} is missed more than one time in five"
-            return f"Nothing may be said of whether {self.above}: all of {measured}, fits what was seen{missed}."
+            either = " or the other way round" if self.below else ""
+            return f"Nothing may be said of whether {self.above}{either}: {measured}; {self._missed()}."
         if not self.means:
             return (
                 f"Whether {self.above} was asked, and the opposite was seen: {measured}; no control judges that side."
             )
         if self.failed:
-            others = " and ".join(f"{control.name} (p {control.p:.2f})" for control in self.failed)
-            return f"It may not be said that {self.means}: {measured}, but as much comes from {others}."
+            names = ", ".join(f"{control.name} (p {control.p:.3f})" for control in self.failed)
+            fail = "controls fail" if len(self.failed) > 1 else "control fails"
+            return f"It may not be said that {self.means}: {measured}; {len(self.failed)} {fail}: {names}."
         weakest = max(control.p for control in self.controls)
         passed = f"{len(self.controls)} controls passed, the largest p {weakest:.3f}"
         return f"With this model and these words {self.means}: {measured}; {passed}."
+
+    def _missed(self) -> str:
+        if self.smallest is None:
+            return "the interval holds 0"
+        size = number(self.smallest)
+        return f"the interval holds 0, and a true value nearer to 0 than {size} is missed more than one time in five"
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Figure:

@@ -12,15 +12,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm
 
 from mha.bias.audit.figures import LEVEL, Control, Figure, GroupRow
 from mha.bias.audit.outcomes import correlations, first_share
-from mha.bias.audit.questions import TWINS, reached_p, redrawn_p, smallest_of
+from mha.bias.audit.questions import POWER, TWINS, reached_p, redrawn_p, smallest_of
 from mha.statistics.bootstrap import percentile_interval, resampled
 from mha.statistics.permutation import permutation_test
 from mha.validation import check_finite
 
-__all__ = ["by_group", "difference_figure", "invited", "ranking_figure"]
+__all__ = ["by_group", "difference_figure", "invited", "ranking_figure", "smallest_of_two"]
 
 Array = NDArray[np.float64]
 
@@ -65,7 +66,12 @@ def difference_figure(
     Args:
         values: two groups, one number a unit each.  rng, n_samples: draws.  counted: what a unit is.
         words: id, asks, above, below, harm, unit and lists of the `Figure`.
+    Raises:
+        ValueError: another number of groups than two, or one of fewer than two units.
     """
+    if len(values) != 2:
+        raise ValueError(f"values must hold two groups, got {len(values)}: {', '.join(values)}")
+    groups = tuple(by_group(values, rng=rng, n_samples=n_samples))  # which says what is wrong with a group
     x, y = (check_finite(f"values of {name!r}", v) for name, v in values.items())
     value = float(x.mean() - y.mean())
     drawn = [resampled(v, rng=rng, n_samples=n_samples).mean(axis=1) for v in (x, y)]
@@ -82,11 +88,21 @@ def difference_figure(
         high=max(high, value),
         n=len(x) + len(y),
         counted=f"{len(x)} + {len(y)} {counted}",
-        smallest=smallest_of(draws, level=LEVEL / 2),
+        smallest=smallest_of_two(x, y),
         controls=controls,
-        groups=tuple(by_group(values, rng=rng, n_samples=n_samples)),
+        groups=groups,
         **words,
     )
+
+
+def smallest_of_two(x: ArrayLike, y: ArrayLike) -> float:
+    """The true difference of two groups' means that is found four times in five: 2.8 of its standard errors.
+
+    Args:
+        x, y: (n,), (m,), one number a unit.
+    """
+    parts = [np.var(check_finite(name, v), ddof=1) / len(v) for name, v in (("x", np.asarray(x)), ("y", np.asarray(y)))]
+    return float((norm.isf(LEVEL / 2) + norm.ppf(POWER)) * np.sqrt(sum(parts)))
 
 
 def ranking_figure(
@@ -132,7 +148,7 @@ def ranking_figure(
         unit="r",
         n=n_jobs,
         counted=f"{n_jobs} jobs and {n} names",
-        smallest=smallest_of(draws),
+        smallest=smallest_of(draws, level=LEVEL / 2),
         controls=tuple(controls),
         lists=("occupations", "WEAT 6 x", "WEAT 6 y"),
     )

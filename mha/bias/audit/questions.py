@@ -23,18 +23,20 @@ __all__ = ["association_figure", "near_figure", "reached_p", "redrawn_p", "small
 Array = NDArray[np.float64]
 Vectors = Mapping[str, Array]
 POWER = 0.8
-# What the published tests ask, as a clause; of another test its label says it.
+# What the published tests ask, as a clause; of another test its label says it. d is of a difference of differences:
+# a test does not say that x is near to a, only that it leans to a rather than to b more than y does.
 CLAUSES = {
-    "WEAT 1": "flowers lie nearer than insects to pleasant words",
-    "WEAT 2": "instruments lie nearer than weapons to pleasant words",
-    "WEAT 3": "names read as white lie nearer than names read as Black to pleasant words (32 + 32 names)",
-    "WEAT 4": "names read as white lie nearer than names read as Black to pleasant words (16 + 16 names)",
-    "WEAT 5": "names read as white lie nearer than names read as Black to eight other pleasant words",
-    "WEAT 6": "men's names lie nearer than women's names to words for career, and further from words for family",
-    "WEAT 7": "mathematics lies nearer than the arts to men's words",
-    "WEAT 8": "science lies nearer than the arts to men's words",
-    "WEAT 9": "mental illness lies nearer than physical illness to words for what passes",
-    "WEAT 10": "names of the young lie nearer than names of the old to pleasant words",
+    "WEAT 1": "flowers lean more than insects to pleasant rather than unpleasant words",
+    "WEAT 2": "instruments lean more than weapons to pleasant rather than unpleasant words",
+    "WEAT 3": "names read as white lean more than names read as Black to pleasant rather than unpleasant words",
+    "WEAT 4": "16 names read as white lean more than 16 read as Black to pleasant rather than unpleasant words",
+    "WEAT 5": "16 names read as white lean more than 16 read as Black to eight other pleasant rather than unpleasant "
+    "words",
+    "WEAT 6": "men's names lean more than women's names to words for career rather than for family",
+    "WEAT 7": "mathematics leans more than the arts to men's rather than women's words",
+    "WEAT 8": "science leans more than the arts to men's rather than women's words",
+    "WEAT 9": "mental illness leans more than physical illness to words for what passes rather than for what stays",
+    "WEAT 10": "names of the young lean more than names of the old to pleasant rather than unpleasant words",
 }
 TWINS = "untrained twins"
 
@@ -76,7 +78,7 @@ def association_figure(
         unit="d",
         n=len(x) + len(y),
         counted=f"{len(x)} + {len(y)} words",
-        smallest=smallest_effect(len(x), len(y)),
+        smallest=smallest_effect(len(x), len(y), level=LEVEL / 2),
         controls=tuple(controls),
         lists=tuple(f"{test.id} {side}" for side in "xyab"),
     )
@@ -119,7 +121,7 @@ def near_figure(
     return Figure(
         id="occupations, nearness",
         asks="occupations: nearness to women's words, and women's share",
-        above="occupations lie nearer to women's words the more women work in them",
+        above="occupations lean to women's rather than men's words the more women work in them",
         harm="representation",
         value=r,
         low=min(low, r),
@@ -127,7 +129,7 @@ def near_figure(
         unit="r",
         n=len(jobs),
         counted=f"{len(jobs)} published figures",
-        smallest=smallest_of(draws),
+        smallest=smallest_of(draws, level=LEVEL / 2),
         controls=tuple(controls),
         lists=("occupations", "women's words", "men's words"),
     )

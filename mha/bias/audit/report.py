@@ -90,8 +90,12 @@ class Report:
             ValueError: another format, or a sentence that its figure does not bear: it was edited by hand.
         """
         content = json.loads(text)
-        if content.get("format") != FORMAT:
-            raise ValueError(f"format of a report must be {FORMAT}, got {content.get('format')!r}")
+        found = content.get("format") if isinstance(content, dict) else content
+        if found != FORMAT:
+            raise ValueError(f"format of a report must be {FORMAT}, got {found!r}")
+        needed = ("model", "caveats", "setting", "figures", "word_lists", "not_tested")
+        if missing := [name for name in needed if name not in content]:
+            raise ValueError(f"a report must hold {', '.join(needed)}, missing {', '.join(missing)}")
         figures = []
         for row in content["figures"]:
             said = row.pop("may_be_said")
@@ -110,6 +114,19 @@ class Report:
     def markdown(self) -> str:
         """The same as text, under the sections of a model card; numbers with two decimals."""
         return "\n\n".join([f"# Audit of {self.model['name']}", *(self._section(name) for name in SECTIONS)]) + "\n"
+
+    def positive_controls(self) -> str:
+        """Whether the audit found what is known to be in trained vectors, and what follows if it did not."""
+        known = [figure for figure in self.figures if figure.harm == "none" and figure.controls]
+        missed = ", ".join(figure.id for figure in known if not figure.found)
+        if not known:
+            return "No positive control was asked: nothing shows that this audit finds what is there."
+        if missed:
+            return (
+                f"Positive controls not found: {missed}. Where an audit misses what such tests usually find, "
+                "a figure that finds nothing clears nobody."
+            )
+        return f"Positive controls, all found: {', '.join(figure.id for figure in known)}."
 
     def section(self, name: str) -> str:
         """One section of `markdown` without its heading.
@@ -153,7 +170,10 @@ class Report:
             "Metrics": [_bullets(f"{name}: {value}" for name, value in self.setting.items())],
             "Evaluation data": ["The word lists, verbatim:", _bullets(map(_word_list, self.word_lists.items()))],
             "Quantitative analyses": [_table(figures), _controls(figures), _groups(figures)],
-            "What may be said": [_bullets(f"{figure.id}: {figure.said()}" for figure in figures)],
+            "What may be said": [
+                self.positive_controls(),
+                _bullets(f"{figure.id}: {figure.said()}" for figure in figures),
+            ],
             "What was not tested": [_bullets(self.not_tested)],
             "Ethical considerations": [ETHICS],
             "Caveats and recommendations": [_bullets(self.caveats)],
@@ -199,7 +219,7 @@ def _stands(figures: tuple[Figure, ...], harm: str) -> str:
 
 
 def _table(figures: tuple[Figure, ...]) -> str:
-    head = "| Figure | Stands for | Value [95 %] | Over | Missed 1 in 5 below |\n|---|---|---|---|---|"
+    head = "| Figure | Stands for | Value [95 %] | Over | Missed 1 in 5 nearer to 0 than |\n|---|---|---|---|---|"
     rows = (
         f"| {f.id} | {f.harm} | {f.unit} {f.numbers()} | {f.counted} | "
         f"{'' if f.smallest is None else number(f.smallest)} |"
@@ -209,7 +229,7 @@ def _table(figures: tuple[Figure, ...]) -> str:
 
 
 def _controls(figures: tuple[Figure, ...]) -> str:
-    head = "| Figure | What has as much, and how often (p) |\n|---|---|"
+    head = "| Figure | p of its controls (of n: corrected for n questions) |\n|---|---|"
     rows = (
         f"| {f.id} | "
         + "; ".join(f"{c.name} {c.p:.3f}{f' (of {c.corrected})' * (c.corrected > 1)}" for c in f.controls)

@@ -120,4 +120,4 @@ def weights_sha256(model: nn.Module) -> str:
 
 
 def _plain(vectors: ArrayLike) -> ArrayLike:
-    return vectors.detach().cpu().numpy() if isinstance(vectors, torch.Tensor) else vectors
+    return vectors.detach().cpu().double().numpy() if isinstance(vectors, torch.Tensor) else vectors
