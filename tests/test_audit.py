@@ -180,7 +180,7 @@ def test_markdown_and_json_hold_the_same_figures(report):
         cells = f"| {row['id']} | {row['harm']} | {row['unit']} {value} [{low}, {high}] | {row['counted']} |"
         assert cells in text
         assert f"- {row['id']}: {row['may_be_said']}" in text
-        assert all(f"{c['name']} {c['p']:.3f}" in text for c in row["controls"])
+        assert all(f"{c['name']} {c['p']:.3f}" in text for c in row["controls"] if c["p"] >= 0.0005)
     assert [line[3:] for line in text.splitlines() if line.startswith("## ")] == list(SECTIONS)
     for words in report.word_lists.values():
         assert ", ".join(words) in text
@@ -224,6 +224,8 @@ def test_a_report_tells_whether_it_found_what_is_known_to_be_there(report):
     both = replace(report, figures=(*report.figures, *known))
     assert "Positive controls not found: weapons. Where" in both.markdown()
     assert "clears nobody" in both.markdown()
+    rare = replace(known[0], controls=(Control("lot", 1 / 2001, 2000),))
+    assert "| flowers | lot <0.001 |" in replace(report, figures=(rare,)).section("Quantitative analyses")
     one = replace(report, figures=(*report.figures, known[0]))
     assert one.positive_controls() == "Positive controls, all found: flowers."
 

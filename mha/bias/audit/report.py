@@ -232,12 +232,17 @@ def _controls(figures: tuple[Figure, ...]) -> str:
     head = "| Figure | p of its controls (of n: corrected for n questions) |\n|---|---|"
     rows = (
         f"| {f.id} | "
-        + "; ".join(f"{c.name} {c.p:.3f}{f' (of {c.corrected})' * (c.corrected > 1)}" for c in f.controls)
+        + "; ".join(f"{c.name} {_p(c.p)}{f' (of {c.corrected})' * (c.corrected > 1)}" for c in f.controls)
         + " |"
         for f in figures
         if f.controls
     )
     return "\n".join([head, *rows])
+
+
+def _p(p: float) -> str:
+    """Three decimals; none is 0, since what was observed is among the draws."""
+    return "<0.001" if p < 0.0005 else f"{p:.3f}"
 
 
 def _groups(figures: tuple[Figure, ...]) -> str:
