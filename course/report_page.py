@@ -19,7 +19,8 @@ __all__ = ["ReportPage"]
 OPEN = ("What may be said", "What was not tested")
 BOX = "border:1px solid #8888;border-radius:0.3em;padding:0.3em 0.8em;margin:0.4em 0"
 TABLE = "color:inherit;border-collapse:collapse;font-variant-numeric:tabular-nums"
-CELL = "text-align:left;vertical-align:top;padding:0.15em 0.8em 0.15em 0"
+# Words stay whole in a cell: where a table is too wide, its region scrolls.
+CELL = "text-align:left;vertical-align:top;padding:0.15em 0.8em 0.15em 0;overflow-wrap:normal"
 
 
 @dataclass(frozen=True)
