@@ -118,6 +118,38 @@ smallest = Exercise(
             "n - 1 is in the variance already, by ddof=1: divide it by n.",
         ),
         Mistake(
+            "one-sided",
+            "2.8 -> 2.485",
+            "2.49 is 1.645 + 0.84, for one side: an interval of 95 % has two. Take 1.96 + 0.84 = 2.8.",
+            also=("2.8 -> 2.49",),
+        ),
+        Mistake("not-rounded", "2.8 -> 2.8016", "that factor has more digits: take 2.8, as asked."),
+        Mistake("percent", "2.8 -> 280", "that is in points of 100: return a share."),
+        Mistake(
+            "factor-in-the-root",
+            "2.8 * np.sqrt(part_x + part_y) -> np.sqrt(2.8 * (part_x + part_y))",
+            "the factor stands under the root: multiply the standard error by it.",
+        ),
+        Mistake(
+            "sums-for-means",
+            ("x.mean(axis=1) -> x.sum(axis=1)", "y.mean(axis=1) -> y.sum(axis=1)"),
+            "the questions of a name are added up: take their mean.",
+        ),
+        Mistake(
+            "yes-or-no",
+            (
+                "of_x.var(ddof=1) -> of_x.mean() * (1 - of_x.mean())",
+                "of_y.var(ddof=1) -> of_y.mean() * (1 - of_y.mean())",
+            ),
+            "p (1 - p) is the variance of one yes or no: a name has a share, so take the variance of the shares.",
+        ),
+        Mistake(
+            "one-variance-for-both",
+            "return 2.8 * np.sqrt(part_x + part_y) -> return 2.8 * np.sqrt(((len(x) - 1) * of_x.var(ddof=1) "
+            "+ (len(y) - 1) * of_y.var(ddof=1)) / (len(x) + len(y) - 2) * (1 / len(x) + 1 / len(y)))",
+            "one variance is taken for both groups: each has its own.",
+        ),
+        Mistake(
             "the-difference-itself",
             "return 2.8 * np.sqrt(part_x + part_y) -> return of_x.mean() - of_y.mean()",
             "this is the difference that was seen: asked is how large a true one must be to be found.",
@@ -137,6 +169,7 @@ group_of_five = Numbers(
             1 - 0.95**0.2: "that solves (1 - s)^5 = 0.95: the five being found is to be rare, 0.05.",
             0.2: "one of five is a fifth, but none was missed: look for the share that shows none one time in twenty.",
             0.6: "3 / n is the rule of three for large groups: solve (1 - s)^5 = 0.05 itself.",
+            1 - 0.95**5: "that is how often one of five is missed where 5 % are: solve (1 - s)^5 = 0.05 for s.",
             0.01: "0.05 is divided by five: solve (1 - s)^5 = 0.05 for s.",
         },
         "people": {

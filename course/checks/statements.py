@@ -90,7 +90,7 @@ def _letters(given: tuple[Any, ...]) -> set[str]:
     found: set[str] = set()
     for part in given:
         if isinstance(part, str):
-            found |= {letter for letter in part.lower() if letter.isalnum()}
+            found |= {letter for letter in part.lower().replace(" and ", " ") if letter.isalnum()}
         elif isinstance(part, list | tuple | set | frozenset):
             found |= _letters(tuple(part))
         elif part is not ... and part is not None:
