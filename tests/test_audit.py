@@ -177,7 +177,7 @@ def test_markdown_and_json_hold_the_same_figures(report):
     for row in rows:
         low, value, high = (f"{row[name]:.2f}".replace("-", "\u2212") for name in ("low", "value", "high"))
         low, value, high = (x.replace("\u22120.00", "0.00") for x in (low, value, high))
-        cells = f"| {row['id']} | {row['harm']} | {row['unit']} {value} [{low}, {high}] | {row['counted']} |"
+        cells = f"| {row['id']} | {row['unit']} {value} [{low}, {high}] | {row['counted']} |"
         assert cells in text
         assert f"- {row['id']}: {row['may_be_said']}" in text
         assert all(f"{c['name']} {c['p']:.3f}" in text for c in row["controls"] if c["p"] >= 0.0005)

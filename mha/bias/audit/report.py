@@ -219,10 +219,10 @@ def _stands(figures: tuple[Figure, ...], harm: str) -> str:
 
 
 def _table(figures: tuple[Figure, ...]) -> str:
-    head = "| Figure | Stands for | Value [95 %] | Over | Missed 1 in 5 nearer to 0 than |\n|---|---|---|---|---|"
+    head = "| Figure | Value [95 %] | Over | Missed 1 in 5 nearer to 0 than | Stands for |\n|---|---|---|---|---|"
     rows = (
-        f"| {f.id} | {f.harm} | {f.unit} {f.numbers()} | {f.counted} | "
-        f"{'' if f.smallest is None else number(f.smallest)} |"
+        f"| {f.id} | {f.unit} {f.numbers()} | {f.counted} | "
+        f"{'' if f.smallest is None else number(f.smallest)} | {f.harm} |"
         for f in figures
     )
     return "\n".join([head, *rows])
