@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -57,3 +57,25 @@ class LeftOver:
         """Measure -> percent left, with its interval: of what it was, or of what the row `beside` leaves."""
         whole = self._whole if beside is None else self.found(beside)
         return {name: Interval(*interval_of(100 * of / whole[name])) for name, of in self.found(row).items()}
+
+    def by_measure(self, rows: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Interval]]:
+        """Measure -> treatment -> percent left, of treatments whose rows have the same measures."""
+        found = {name: self.left(row) for name, row in rows.items()}
+        return {
+            measure: {name: left[measure] for name, left in found.items()} for measure in next(iter(found.values()))
+        }
+
+    def changes(self, rows: Iterable[Mapping[str, Any]]) -> dict[str, Interval]:
+        """Way -> how the slope of its ranking differs from that of the way "nothing", in points.
+
+        A slope of associations would not do: where all cosines shrink or grow, so does theirs.
+
+        Args:
+            rows: as `experiments/compressed_bias.py` stores them; those of one way are averaged.
+        """
+        of_way: dict[str, list[Any]] = {}
+        for row in rows:
+            of_way.setdefault(row["way"], []).append(row["ahead"])
+        slopes_of = {way: self.ranking(np.mean(ahead, axis=0)) for way, ahead in of_way.items()}
+        whole = slopes_of.pop("nothing")
+        return {way: Interval(*interval_of(found - whole)) for way, found in slopes_of.items()}

@@ -166,10 +166,10 @@ DRAWN: dict[str, tuple[Any, ...]] = {
     "bias_mitigation.compressed": (
         bias_mitigation.compressed,
         {
-            way: (Interval(-1.0, -4.0, 2.0), Interval(0.5, -1.0, 2.0))
+            way: Interval(0.5, -1.0, 2.0)
             for way in ("heads by gradient", "every other layer", "shared", "8 bits", "4 bits", "distilled")
         },
-        ("association", "ranking (points)"),
+        "change of the slope (points)",
     ),
     "bias_probes.effects_and_twins": (
         bias_probes.effects_and_twins,

@@ -40,3 +40,19 @@ def test_beside_another_row_it_is_a_share_of_that_one():
     over = LeftOver(row(), SHARES)
     np.testing.assert_allclose(over.left(row(0.2), beside=row(0.8))["ranking"], 25)
     assert set(over.left({key: row()[key] for key in ("cosines", "ahead")})) == {"association", "ranking"}
+
+
+def test_measures_stand_by_treatment():
+    found = LeftOver(row(), SHARES).by_measure({"none": row(), "half": row(0.5)})
+    assert list(found) == ["association", "ranking", "decision, linear", "probe, linear"]
+    np.testing.assert_allclose([found["probe, linear"][name].value for name in ("none", "half")], [100, 50])
+
+
+def test_a_change_is_that_of_the_mean_of_a_way_s_rows_on_the_same_draws():
+    rows = [{"way": way, **row(left)} for way, left in (("nothing", 1), ("less", 0.5), ("as much", 1), ("less", 0.7))]
+    over = LeftOver(row(), SHARES)
+    found = over.changes(rows)
+    assert list(found) == ["less", "as much"]
+    np.testing.assert_array_equal(found["as much"], 0)
+    assert found["less"].value == pytest.approx(-0.4 * over.found(row())["ranking"][0])
+    assert found["less"].low < found["less"].value < found["less"].high < 0

@@ -42,21 +42,20 @@ def left_of(measures: Mapping[str, Mapping[str, Interval]], controls: Mapping[st
     plt.show()
 
 
-def compressed(changes: Mapping[str, tuple[Interval, Interval]], units: tuple[str, str]) -> None:
-    """How much each way of making an encoder smaller changes its two biases: against the whole encoder's.
+def compressed(changes: Mapping[str, Interval], unit: str) -> None:
+    """How much each way of making an encoder smaller changes its bias: against the whole encoder's.
 
     Args:
-        changes: way -> the change of the association and of the ranking, each with its interval.
-        units: what stands below each panel.
+        changes: way -> the change, with its interval.
+        unit: what stands below.
     """
-    _, axes = plt.subplots(1, 2, figsize=(WIDTH, 0.42 * len(changes) + 1.2), sharey=True)
-    for n, (ax, unit) in enumerate(zip(axes, units, strict=True)):
-        for row, both in enumerate(changes.values()):
-            _dot(ax, both[n], row, ERASED, "o", "")
-        ax.axvline(0, color="0.5", linewidth=1)
-        ax.set_xlabel(unit)
-    axes[0].set_yticks(range(len(changes)), labels=list(changes))
-    axes[0].invert_yaxis()
+    _, ax = plt.subplots(figsize=(WIDTH, 0.42 * len(changes) + 1.2))
+    for row, change in enumerate(changes.values()):
+        _dot(ax, change, row, ERASED, "o", "")
+    ax.axvline(0, color="0.5", linewidth=1)
+    ax.set_xlabel(unit)
+    ax.set_yticks(range(len(changes)), labels=list(changes))
+    ax.invert_yaxis()
     plt.show()
 
 
