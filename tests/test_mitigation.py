@@ -52,6 +52,15 @@ def test_a_planted_label_goes_and_another_one_stays(way):
     np.testing.assert_allclose(eraser(x).mean(0), x.mean(0), atol=1e-9)
 
 
+@pytest.mark.parametrize("kind", ["linear", "non-linear"])
+def test_a_probe_does_not_read_a_label_off_the_rounding_of_a_dead_channel(kind):
+    (x, z, _), (new, truth, _) = planted(1, size=0.0), planted(2, size=0.0)
+    x, new = (np.column_stack([part, 1e-17 * label]) for part, label in ((x, z), (new, truth)))
+    assert right(kind, x, z, new, truth).mean() < 0.8  # the majority has 0.7
+    x, new = (part * np.append(np.ones(D), 1e14) for part in (x, new))  # small, and no rounding
+    assert right(kind, x, z, new, truth).mean() > 0.9
+
+
 @WAYS
 def test_erasing_twice_is_erasing_once_and_half_goes_half_the_way(way):
     x, z, _ = planted(3)

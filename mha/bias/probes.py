@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.linear_model import LogisticRegression
@@ -15,20 +17,35 @@ from mha.validation import check_choice, check_generator, check_integer
 __all__ = ["PROBES", "probe", "right", "thirds"]
 
 PROBES = ("linear", "non-linear")
+SMALLEST = 1e-6  # of a channel's typical deviation: less is what rounding leaves of a channel that does not vary
+
+
+class Channels(StandardScaler):
+    """Mean 0 and deviation 1 in each channel; one that does not vary beyond rounding stays as small as it is.
+
+    An eraser that subtracts from such a channel leaves rounding there that follows the label: stretched to deviation 1
+    it would tell the label, which nothing in the vectors does.
+    """
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Channels:  # noqa: N803
+        """Means and deviations of the channels of X (n, d)."""
+        super().fit(X, y, sample_weight)
+        self.scale_[self.scale_ < SMALLEST * np.sqrt(self.var_.mean())] = 1.0
+        return self
 
 
 def probe(kind: str) -> Pipeline:
     """An unfitted probe: logistic regression, or a support vector machine with a Gaussian kernel.
 
-    Both first bring each channel to mean 0 and deviation 1: a probe that cannot see a small difference has not shown
-    that there is none.
+    Both first bring each channel that varies to mean 0 and deviation 1: a probe that cannot see a small difference has
+    not shown that there is none.
 
     Raises:
         ValueError: kind is none of `PROBES`.
     """
     check_choice("kind", kind, PROBES)
     found = LogisticRegression(C=0.1, max_iter=1000) if kind == "linear" else SVC(C=10.0)
-    return make_pipeline(StandardScaler(), found)
+    return make_pipeline(Channels(), found)
 
 
 def right(kind: str, fit_on: ArrayLike, told: ArrayLike, judge_on: ArrayLike, truth: ArrayLike) -> NDArray[np.bool_]:
