@@ -59,6 +59,7 @@ def in_place(ids, partner, defining):
         (lambda ids, partner, defining: np.where(defining[ids].any(), ids, partner[ids]), "any-in-the-text"),
         (lambda ids, partner, defining: np.where(defining[ids].any(1)[:, None], partner[ids], ids), "turned-round"),
         (lambda ids, partner, defining: np.where(defining[ids[:, :1]], ids, partner[ids]), "first-word-only"),
+        (lambda ids, partner, defining: np.where(defining[ids].any(axis=0), ids, partner[ids]), "place-by-place"),
         (one_after_another, "one-way"),
         (in_place, "changes-its-argument"),
         (None, "unfinished"),

@@ -86,6 +86,12 @@ counterfactuals = Exercise(
             "one defining word keeps the whole text: ask sentence by sentence, .any(axis=1).",
         ),
         Mistake(
+            "place-by-place",
+            (f"{_KEPT} -> defining[ids].any(axis=0)", "kept[:, None] -> kept[None, :]"),
+            "a place is kept where any sentence has a defining word there: ask along the words of a sentence, "
+            ".any(axis=1).",
+        ),
+        Mistake(
             "first-word-only",
             f"{_KEPT} -> defining[ids[:, 0]]",
             "only the first word is looked at: a defining word may stand anywhere in the sentence.",
