@@ -20,7 +20,7 @@ PROBES = ("linear", "non-linear")
 SMALLEST = 1e-6  # of a channel's typical deviation: less is what rounding leaves of a channel that does not vary
 
 
-class Channels(StandardScaler):
+class Channels(StandardScaler):  # type: ignore[misc]
     """Mean 0 and deviation 1 in each channel; one that does not vary beyond rounding stays as small as it is.
 
     An eraser that subtracts from such a channel leaves rounding there that follows the label: stretched to deviation 1
