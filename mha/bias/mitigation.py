@@ -118,7 +118,7 @@ def leace(vectors: ArrayLike, labels: ArrayLike) -> Eraser:
         An eraser of rank 1; of rank 0 where the two means are equal. The covariance is estimated with shrinkage.
     Raises:
         ValueError: as `labelled` does.  ModuleNotFoundError: concept-erasure is not installed.
-    Source: Belrose et al. 2023, theorem 4.3.
+    Source: Belrose et al. 2023, section 4.
     """
     x, z = labelled(vectors, labels)
     found = (
