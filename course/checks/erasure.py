@@ -45,19 +45,13 @@ erased = Exercise(
     "x (n, d), women (n), words (k, d) -> erased (k, d)",
     trials=(
         _trial("eleven words and seven others in five channels", 411, 7, 4, 7, 5),
-        _trial("eight words and three others in thirteen", 421, 3, 5, 3, 13),
+        _trial("seven words and three others in thirteen", 421, 3, 4, 3, 13),
     ),
     mistakes=(
         Mistake(
             "not-of-length-1",
             f"{_UNIT} -> difference",
             "the direction is not of length 1, so too much or too little is taken out: divide it by its length.",
-        ),
-        Mistake(
-            "divided-twice",
-            f"{_UNIT} -> difference / length**2",
-            "the direction is divided by the square of its length: by the length, once, where u stands twice in the "
-            "formula.",
         ),
         Mistake(
             "not-centred",
@@ -130,7 +124,9 @@ erased = Exercise(
         Mistake(
             "root-forgotten",
             f"{_LENGTH} -> difference @ difference",
-            "the sum of squares lacks its root: np.linalg.norm(difference).",
+            "the direction is divided by the square of its length: np.linalg.norm(difference) takes the root, and u is "
+            "divided by it once.",
+            also=(f"{_UNIT} -> difference / length**2",),
         ),
         Mistake(
             "mean-over-channels",

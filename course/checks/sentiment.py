@@ -33,7 +33,7 @@ pairs_right = Exercise(
             "seven pairs",
             {
                 "positive": np.array([1.5, -0.5, 2.0, 0.25, -1.0, -0.75, 3.0]),
-                "negative": np.array([-1.0, -2.0, 0.0, -0.125, 1.0, 0.25, -0.5]),
+                "negative": np.array([-1.0, -2.0, 0.0, -0.125, 1.0, -0.25, -0.5]),
             },
         ),
         Trial(
