@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 
 from book.ext.measured_book.card import TIMES, problem, times
@@ -24,4 +25,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()  # no arguments, but --help
     sys.exit(main())
