@@ -16,7 +16,7 @@ from scipy.stats import norm
 
 from mha.bias.audit.figures import LEVEL, Control, Figure, GroupRow
 from mha.bias.audit.outcomes import correlations, first_share
-from mha.bias.audit.questions import POWER, TWINS, reached_p, redrawn_p, smallest_of
+from mha.bias.audit.questions import POWER, correlation_figure, redrawn_p
 from mha.statistics.bootstrap import percentile_interval, resampled
 from mha.statistics.permutation import permutation_test
 from mha.validation import check_finite
@@ -130,26 +130,22 @@ def ranking_figure(
     halves = rng.permuted(np.tile(women, (n_samples, 1)), axis=1)
     by_lot = correlations(shares, first_share(wins, halves, 1 - halves))
     shuffled = rng.permuted(np.tile(shares, (n_samples, 1)), axis=1)
-    low, high = percentile_interval(draws)
-    controls = [
-        Control("shares shuffled", reached_p(correlations(shuffled, first_share(wins, women, men)), r), n_samples),
-        Control("names grouped by lot", reached_p(by_lot, r), n_samples),
-        *([Control(TWINS, reached_p(twins, r), len(twins))] if len(twins) else []),
-        Control("jobs and names drawn anew", redrawn_p(draws), n_samples),
-    ]
-    return Figure(
+    by_chance = {
+        "shares shuffled": correlations(shuffled, first_share(wins, women, men)),
+        "names grouped by lot": by_lot,
+    }
+    return correlation_figure(
+        r,
+        draws,
+        by_chance,
+        twins=twins,
+        redrawn="jobs and names",
         id="occupations, ranking",
         asks="who is ranked first for a job, and women's share",
         above="a woman's application comes first more often the more women work in a job",
         harm="allocation",
-        value=r,
-        low=min(low, r),
-        high=max(high, r),
-        unit="r",
         n=n_jobs,
         counted=f"{n_jobs} jobs and {n} names",
-        smallest=smallest_of(draws, level=LEVEL / 2),
-        controls=tuple(controls),
         lists=("occupations", "WEAT 6 x", "WEAT 6 y"),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +19,15 @@ from mha.bias.word_lists import AssociationTest, Occupation
 from mha.statistics.bootstrap import percentile_interval, resampled, resampled_means
 from mha.statistics.permutation import permutation_test
 
-__all__ = ["association_figure", "near_figure", "reached_p", "redrawn_p", "smallest_effect", "smallest_of"]
+__all__ = [
+    "association_figure",
+    "correlation_figure",
+    "near_figure",
+    "reached_p",
+    "redrawn_p",
+    "smallest_effect",
+    "smallest_of",
+]
 
 Array = NDArray[np.float64]
 Vectors = Mapping[str, Array]
@@ -64,7 +73,7 @@ def association_figure(
     controls = [
         Control("groupings by lot", permutation_test(s_x, s_y, rng=rng, n_samples=n_samples).p, n_samples),
         Control("attributes by lot", reached_p(effect_size(by_lot[:, : len(x)], by_lot[:, len(x) :]), d), n_samples),
-        *([Control(TWINS, reached_p(twins, d), len(twins))] if len(twins) else []),
+        *_of_twins(twins, d),
         Control("words drawn anew", redrawn_p(_redrawn_effects(x, y, a, b, rng=rng, n_samples=n_samples)), n_samples),
     ]
     return Figure(
@@ -109,30 +118,53 @@ def near_figure(
     directions = [resampled_means(v, rng=rng, n_samples=n_samples) for v in (a, b)]
     redrawn = (directions[0] - directions[1]) @ of_jobs.T
     draws = correlations(share[chosen], np.take_along_axis(redrawn, chosen, axis=1))
-    low, high = percentile_interval(draws)
     by_lot = _attributes_by_lot(of_jobs, vectors, len(a), len(b), rng=rng, n_samples=n_samples)
     shuffled = rng.permuted(np.tile(share, (n_samples, 1)), axis=1)
-    controls = [
-        Control("shares shuffled", reached_p(correlations(shuffled, near), r), n_samples),
-        Control("attributes by lot", reached_p(correlations(share, by_lot), r), n_samples),
-        *([Control(TWINS, reached_p(twins, r), len(twins))] if len(twins) else []),
-        Control("words drawn anew", redrawn_p(draws), n_samples),
-    ]
-    return Figure(
+    return correlation_figure(
+        r,
+        draws,
+        {"shares shuffled": correlations(shuffled, near), "attributes by lot": correlations(share, by_lot)},
+        twins=twins,
+        redrawn="words",
         id="occupations, nearness",
         asks="occupations: nearness to women's words, and women's share",
         above="occupations lean to women's rather than men's words the more women work in them",
         harm="representation",
+        n=len(jobs),
+        counted=f"{len(jobs)} published figures",
+        lists=("occupations", "women's words", "men's words"),
+    )
+
+
+def correlation_figure(
+    r: float, draws: Array, by_chance: Mapping[str, Array], *, twins: Sequence[float], redrawn: str, **stated: Any
+) -> Figure:
+    """A figure of r with the interval of its draws and up to four controls.
+
+    Args:
+        draws: (s,), r with what `redrawn` names drawn anew.  by_chance: control -> what chance gives for r, (s,).
+        twins: the same r in models that have read nothing.  stated: the other fields of `Figure`.
+    """
+    low, high = percentile_interval(draws)
+    controls = [
+        *(Control(name, reached_p(found, r), len(found)) for name, found in by_chance.items()),
+        *_of_twins(twins, r),
+        Control(f"{redrawn} drawn anew", redrawn_p(draws), len(draws)),
+    ]
+    return Figure(
         value=r,
         low=min(low, r),
         high=max(high, r),
         unit="r",
-        n=len(jobs),
-        counted=f"{len(jobs)} published figures",
         smallest=smallest_of(draws, level=LEVEL / 2),
         controls=tuple(controls),
-        lists=("occupations", "women's words", "men's words"),
+        **stated,
     )
+
+
+def _of_twins(twins: Sequence[float], value: float) -> list[Control]:
+    """The control by untrained models, if there are any."""
+    return [Control(TWINS, reached_p(twins, value), len(twins))] if len(twins) else []
 
 
 def reached_p(draws: ArrayLike, value: float) -> float:
