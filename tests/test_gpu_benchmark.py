@@ -25,11 +25,12 @@ CELL = Cell("lengths", SHAPE, ("explicit", "SDPA's choice"))
 
 @pytest.fixture(scope="module", autouse=True)
 def frozen():
-    """What earlier tests left is not looked through at each of the collections that `measure` asks for."""
+    """What earlier tests imported is not looked through at each of the collections that `measure` asks for.
+
+    It stays so: to unfreeze it would unfreeze what conftest.py froze too.
+    """
     gc.collect()
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 def measured(tmp_path, cell=CELL):
